@@ -1,0 +1,221 @@
+"""How the store looks inside: OGC GeoPackage 1.3 tables and values (opengeospatial.github.io/e).
+
+Geometries are kept in EPSG:4326 (longitude, latitude), times as UTC text with milliseconds.
+"""
+
+from __future__ import annotations
+
+import struct
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import shapely
+import sqlalchemy as sa
+from pyproj import CRS
+from sqlalchemy.types import UserDefinedType
+
+from cwmap.tables import TABLES, Column, Table
+
+SRS = 4326
+TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+APPLICATION_ID = 0x47504B47
+USER_VERSION = 10300
+_HEADER = struct.pack("<2sBBi", b"GP", 0, 0b0000_0001, SRS)
+_TYPE = {"polygon": "MULTIPOLYGON", "point": "POINT", "any": "GEOMETRY"}
+
+
+class _Named(UserDefinedType[object]):
+    """A column type by its GeoPackage name."""
+
+    cache_ok = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get_col_spec(self, **_: object) -> str:
+        return self.name
+
+
+def _type(column: Column) -> sa.types.TypeEngine[object]:
+    plain: dict[str, sa.types.TypeEngine[object]] = {
+        "integer": sa.Integer(), "number": sa.Double(), "time": _Named("DATETIME"),
+    }  # fmt: skip
+    return plain.get(column.kind, sa.Text())
+
+
+METADATA = sa.MetaData()
+
+
+def _define(table: Table) -> sa.Table:
+    columns: list[sa.SchemaItem] = [sa.Column("fid", sa.Integer, primary_key=True)]
+    if table.shape:
+        columns.append(sa.Column("geometry", _Named(_TYPE[table.shape])))
+    for column in table.stored:
+        columns.append(sa.Column(column.name, _type(column), unique=column.name == table.key))
+    defined = sa.Table(table.name, METADATA, *columns)
+    if table.name == "reports":
+        sa.Index("reports_lane", defined.c.lane_id, defined.c.reported_at)
+        sa.Index("reports_cell", defined.c.cell_id, defined.c.reported_at)
+    return defined
+
+
+TABLE: dict[str, sa.Table] = {name: _define(table) for name, table in TABLES.items()}
+
+SETTINGS = sa.Table(
+    "cwmap_settings", METADATA,
+    sa.Column("key", sa.Text, primary_key=True), sa.Column("value", sa.Text, nullable=False),
+)  # fmt: skip
+REVISIONS = sa.Table(
+    "cwmap_revisions", METADATA,
+    sa.Column("revision", sa.Integer, primary_key=True), sa.Column("at", _Named("DATETIME")),
+    *(sa.Column(c, sa.Text) for c in ("action", "table", "file")),
+    *(sa.Column(c, sa.Integer) for c in ("added", "updated", "unchanged", "rejected")),
+)  # fmt: skip
+HISTORY = sa.Table(
+    "report_history", METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("report_id", sa.Text, index=True), sa.Column("revision", sa.Integer),
+    *(sa.Column(c, sa.Text) for c in ("column", "old", "new")),
+)  # fmt: skip
+
+_SRS = sa.Table(
+    "gpkg_spatial_ref_sys", METADATA,
+    sa.Column("srs_name", sa.Text, nullable=False),
+    sa.Column("srs_id", sa.Integer, primary_key=True),
+    sa.Column("organization", sa.Text, nullable=False),
+    sa.Column("organization_coordsys_id", sa.Integer, nullable=False),
+    sa.Column("definition", sa.Text, nullable=False), sa.Column("description", sa.Text),
+)  # fmt: skip
+_CONTENTS = sa.Table(
+    "gpkg_contents", METADATA,
+    sa.Column("table_name", sa.Text, primary_key=True),
+    sa.Column("data_type", sa.Text, nullable=False),
+    sa.Column("identifier", sa.Text, unique=True), sa.Column("description", sa.Text),
+    sa.Column("last_change", _Named("DATETIME"), nullable=False),
+    *(sa.Column(c, sa.Double) for c in ("min_x", "min_y", "max_x", "max_y")),
+    sa.Column("srs_id", sa.Integer, sa.ForeignKey("gpkg_spatial_ref_sys.srs_id")),
+)  # fmt: skip
+_GEOMETRY_COLUMNS = sa.Table(
+    "gpkg_geometry_columns", METADATA,
+    sa.Column("table_name", sa.Text, sa.ForeignKey("gpkg_contents.table_name"), primary_key=True),
+    sa.Column("column_name", sa.Text, primary_key=True),
+    sa.Column("geometry_type_name", sa.Text, nullable=False),
+    sa.Column("srs_id", sa.Integer, sa.ForeignKey("gpkg_spatial_ref_sys.srs_id"), nullable=False),
+    sa.Column("z", sa.SmallInteger, nullable=False), sa.Column("m", sa.SmallInteger, nullable=False),
+)  # fmt: skip
+
+
+def register(connection: sa.Connection) -> None:
+    """Enter every table in the GeoPackage's own tables of contents."""
+    systems = [
+        ("Undefined Cartesian SRS", -1, "NONE", -1, "undefined"),
+        ("Undefined geographic SRS", 0, "NONE", 0, "undefined"),
+        ("WGS 84 geodetic", SRS, "EPSG", SRS, CRS.from_epsg(SRS).to_wkt("WKT1_GDAL")),
+    ]
+    names = ("srs_name", "srs_id", "organization", "organization_coordsys_id", "definition")
+    connection.execute(sa.insert(_SRS), [dict(zip(names, s, strict=True)) for s in systems])
+    now = datetime.now(UTC).strftime(TIME)
+    tables = [(t.name, t.label, t.purpose, t.shape) for t in TABLES.values()]
+    tables += [(t.name, t.name, "cwmap", None) for t in (SETTINGS, REVISIONS, HISTORY)]
+    for name, label, purpose, shape in tables:
+        connection.execute(
+            sa.insert(_CONTENTS).values(
+                table_name=name, data_type="features" if shape else "attributes",
+                identifier=label, description=purpose, last_change=now,
+                srs_id=SRS if shape else None,
+            )
+        )  # fmt: skip
+        if shape:
+            connection.execute(
+                sa.insert(_GEOMETRY_COLUMNS).values(
+                    table_name=name, column_name="geometry", geometry_type_name=_TYPE[shape],
+                    srs_id=SRS, z=0, m=0,
+                )
+            )  # fmt: skip
+
+
+def seal(engine: sa.Engine) -> None:
+    """Mark the file as a GeoPackage and fold the write-ahead log into it."""
+    raw = engine.raw_connection()  # outside SQLAlchemy's transactions: these pragmas need none
+    try:
+        cursor = raw.cursor()
+        cursor.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        cursor.execute(f"PRAGMA user_version={USER_VERSION}")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        raw.close()
+
+
+def touch(connection: sa.Connection, name: str) -> None:
+    """Note when a table changed; its extent is left open, as the standard allows."""
+    statement = sa.update(_CONTENTS).where(_CONTENTS.c.table_name == name)
+    connection.execute(statement.values(last_change=datetime.now(UTC).strftime(TIME)))
+
+
+def encode(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """Typed values → values as stored; every missing value becomes None. Columns stay in order."""
+    stored = {}
+    for name in frame.columns:
+        values = frame[name]
+        if name == "geometry":
+            stored[name] = _blobs(values.to_numpy(object), force_multi=table.shape == "polygon")
+        elif table[name].kind == "time":
+            text = values.dt.strftime(TIME).astype(object)
+            # Milliseconds, as the standard writes them.
+            stored[name] = [None if pd.isna(v) else v[:-4] + "Z" for v in text]
+        elif table[name].kind == "integer":
+            stored[name] = [None if pd.isna(v) else int(v) for v in values]
+        elif table[name].kind == "number":
+            stored[name] = [None if pd.isna(v) else float(v) for v in values]
+        else:
+            stored[name] = [None if pd.isna(v) else str(v) for v in values]
+    columns = {k: pd.Series(v, index=frame.index, dtype=object) for k, v in stored.items()}
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def decode(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """Values as stored → typed: times naive UTC, numbers float, geometry shapely, text or None."""
+    typed = {}
+    for name in frame.columns:
+        values = frame[name]
+        if name == "geometry":
+            typed[name] = pd.Series(_shapes(values.to_numpy(object)), frame.index, dtype=object)
+        elif table[name].kind == "time":
+            text = values.astype("str").str.rstrip("Z")
+            typed[name] = pd.to_datetime(text, format="ISO8601", errors="coerce").astype("M8[us]")
+        elif table[name].kind in ("number", "integer"):
+            typed[name] = values.astype(float)
+        else:
+            typed[name] = values.astype(object)
+    return pd.DataFrame(typed, index=frame.index)
+
+
+def wkt(blobs: np.ndarray) -> np.ndarray:
+    """Stored geometries as text, for the history."""
+    text: np.ndarray = shapely.to_wkt(_shapes(blobs), rounding_precision=7)
+    return text
+
+
+def _blobs(shapes: np.ndarray, *, force_multi: bool) -> np.ndarray:
+    if force_multi:
+        single = shapely.get_type_id(shapes) == shapely.GeometryType.POLYGON
+        shapes = shapes.copy()
+        shapes[single] = [shapely.MultiPolygon([p]) for p in shapes[single]]
+    body = shapely.to_wkb(shapes, byte_order=1)
+    blobs = np.empty(len(shapes), object)
+    blobs[:] = [None if b is None else _HEADER + b for b in body]
+    return blobs
+
+
+def _shapes(blobs: np.ndarray) -> np.ndarray:
+    bodies = np.empty(len(blobs), object)
+    bodies[:] = [None if b is None else b[_offset(b) :] for b in blobs]
+    shapes: np.ndarray = shapely.from_wkb(bodies)
+    return shapes
+
+
+def _offset(blob: bytes) -> int:
+    # QGIS may have edited the row and added an envelope: its size stands in the flags.
+    envelope = (0, 32, 48, 48, 64)[(blob[3] >> 1) & 0b111]
+    return 8 + envelope
