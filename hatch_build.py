@@ -15,6 +15,4 @@ class ShippedFiles(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Name the files to copy; the build fails if one of them is missing."""
         if version == "standard":
-            build_data["force_include"].update(
-                {name: f"cwmap/_shipped/{name}" for name in SHIPPED}
-            )
+            build_data["force_include"].update({name: f"cwmap/_shipped/{name}" for name in SHIPPED})

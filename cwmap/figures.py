@@ -12,6 +12,7 @@ import pandas as pd
 from cwmap.filters import Filter
 from cwmap.tables import TABLES
 from cwmap.town import CLOSED, IN_TIME, LATE, OPEN, STATUSES, Town, View
+from geo.coordinates import to_wgs84
 from geo.hotspots import empirical_bayes_rate
 
 Counts = npt.NDArray[np.int64]
@@ -185,3 +186,12 @@ def place_name(town: Town, layer: str, place_id: str) -> str:
     """What people call a place; its id where it has no name."""
     name = town.layers[layer]["name"].get(place_id)
     return str(name) if isinstance(name, str) and name else f"{TABLES[layer].label} {place_id}"
+
+
+def heat_extent(town: Town) -> tuple[float, float, float, float]:
+    """West, south, east, north of the heat raster, in degrees: its corners' extremes."""
+    west, south, east, north = town.heat_grid().bounds
+    lon, lat = to_wgs84(
+        np.array([west, east, west, east]), np.array([south, south, north, north]), town.settings.crs
+    )  # fmt: skip
+    return float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())

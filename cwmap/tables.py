@@ -20,7 +20,10 @@ Shape = Literal["polygon", "point", "any"]
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `kind` decides how text becomes a value (`cwmap.checking`)."""
+    """One column. `kind` decides how text becomes a value (`cwmap.values`).
+
+    `happened`: a time of something that has taken place, so that it cannot lie in the future.
+    """
 
     name: str
     label: str
@@ -36,6 +39,7 @@ class Column:
     example: str = ""
     private: bool = False
     computed: bool = False
+    happened: bool = False
 
     @property
     def header(self) -> str:
@@ -108,8 +112,9 @@ def _place(*, required: bool = False) -> tuple[Column, ...]:
             required, rule=rule, example="33.39000",
         ),
         Column(
-            "wkt", "图形WKT", "place", ("wkt", "geometry", "geom", "图形", "范围"),
-            rule="WKT 文本：点、线或面；与经纬度二选一",
+            "wkt", "图形WKT", "place", ("wkt", "geometry", "geom", "图形", "范围", "坐标", "经纬度", "坐标位置",
+            "gps坐标", "location"),
+            rule="WKT 文本（点、线或面），或“经度,纬度”；与经纬度二选一",
         ),
     )  # fmt: skip
 
@@ -285,7 +290,7 @@ REPORTS = Table(
         Column("reported_at", "上报时间", "time",
                ("发现时间", "discovertime", "日期", "时间", "上报日期", "发现日期", "采集时间", "受理时间", "登记时间", "创建时间",
                 "requested_datetime", "created", "created_at", "creation date", "report_time", "date", "检查日期", "巡查时间"),
-               required=True, rule="如 2026-03-01 09:05、2026年3月1日", example="2026-03-01 09:05"),
+               required=True, happened=True, rule="如 2026-03-01 09:05、2026年3月1日", example="2026-03-01 09:05"),
         STATUS,
         Column("due_at", "截止时间", "time",
                ("处置截止时间", "整改期限", "整改时限", "办结期限", "expected_datetime", "due_at", "限办时间"),
@@ -293,7 +298,7 @@ REPORTS = Table(
         Column("closed_at", "办结时间", "time",
                ("结案时间", "处置时间", "solvingtime", "整改完成时间", "完成时间", "办结日期", "closed", "closed_at", "updated_datetime",
                 "completion date", "处置完成时间"),
-               rule="已处置、已核查的问题填写", example="2026-03-01 17:30"),
+               happened=True, rule="已处置、已核查的问题填写", example="2026-03-01 17:30"),
         *_place(),
         Column("lane_name", "所在巷道", "text",
                ("巷道", "街巷", "巷道名称", "街巷名称", "道路名称", "路名", "所属巷道", "路段", "lane"),

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from cwmap.cube import Codes, Cube, Mask, Slice
 from cwmap.errors import UnknownName
@@ -51,6 +52,8 @@ class Reports:
     y: npt.NDArray[np.float64]
     ids: npt.NDArray[np.object_]
     hours_to_fix: npt.NDArray[np.float64]
+    shapes: dict[int, BaseGeometry]
+    """Position → geometry in EPSG:4326 of the stretches and areas, which are no points."""
 
     def __len__(self) -> int:
         return len(self.day)
@@ -68,7 +71,7 @@ class View:
     rows: Slice
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Town:
     """See the module. Layers are GeoDataFrames in EPSG:4326, indexed and ordered by id."""
 
@@ -198,13 +201,16 @@ def open_town(workspace: Workspace) -> Town:
 
     codes, sources = _words(rows["category"]), _words(rows["source"])
     place = {name: _codes(rows[TABLES[name].key], layers[name].index) for name in PLACES}
-    x, y = _points(rows["geometry"].to_numpy(object), settings.crs)
+    shapes = rows["geometry"].to_numpy(object)
+    x, y = _points(shapes, settings.crs)
+    wide = np.flatnonzero(shapely.get_type_id(shapes) > shapely.GeometryType.POINT)
     status = _codes(rows["status"], pd.Index(STATUSES))
     lateness, hours = _lateness(rows, status, categories, as_of, settings.timezone)
     reports = Reports(
         day=rows["day"].to_numpy(np.int32), category=_codes(rows["category"], pd.Index(codes)),
         status=status, lateness=lateness, source=_codes(rows["source"], pd.Index(sources)),
         place=place, x=x, y=y, ids=rows["report_id"].to_numpy(object), hours_to_fix=hours,
+        shapes={int(i): shapes[i] for i in wide},
     )  # fmt: skip
     sorts = {n: getattr(reports, n) for n in ("category", "status", "lateness", "source")}
     return Town(

@@ -1,12 +1,12 @@
-"""Coordinate systems met in a Chinese town: WGS 84, CGCS2000, GCJ-02, BD-09, survey grids, DMS text.
+"""Coordinate systems met in a Chinese town: WGS 84, CGCS2000, GCJ-02, BD-09, survey grids, text.
 
 Longitude and latitude are in degrees, in that order. WGS 84 and CGCS2000 (EPSG:4490) are treated
 as one system: at the epochs in use they differ by decimetres, less than a phone's position or a
 lane's edge is known.
 
-GCJ-02 (火星坐标, online maps and most phones) and BD-09 (百度坐标) are offsets for display, published
-only as code that many libraries share. Both directions are good to a centimetre against that code;
-neither is fit for surveying.
+GCJ-02 (火星坐标, online maps and most phones) and BD-09 (百度坐标) are offsets for display,
+published only as code that many libraries share. Both directions are good to a centimetre against
+that code; neither is fit for surveying.
 """
 
 import re
@@ -119,7 +119,7 @@ def transform_geometries(geometries: Any, system: str, target: str = "wgs84") ->
 
 
 def metric_crs(lon: float, lat: float) -> str:
-    """The projected system in metres for a place: CGCS2000 3-degree Gauss-Krüger in China, else UTM.
+    """The system in metres for a place: CGCS2000 3-degree Gauss-Krüger in China, UTM elsewhere.
 
     In China the series EPSG:4534-4554, named by central meridian (75E-135E), without zone prefix.
     ValueError: not a place on earth.
@@ -188,7 +188,8 @@ def parse_degrees(text: str) -> float:
     written = unicodedata.normalize("NFKC", text.translate(_SAME_SIGN)).translate(_SAME_SIGN)
     written = written.replace('"', "''").strip()
     if _NUMBER.fullmatch(written):
-        return float(written)
+        number = float(written)
+        return number if np.isfinite(number) else np.nan
     match = _DMS.fullmatch(written) or _SEPARATED.fullmatch(written)
     if match is None:
         return np.nan

@@ -78,7 +78,7 @@ def need_venv() -> None:
     """Make sure that this Python can make environments (Debian ships that part separately)."""
     if importlib.util.find_spec("ensurepip"):
         return
-    package = "python3.{}-venv".format(sys.version_info[1])
+    package = f"python3.{sys.version_info[1]}-venv"
     if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
         os.environ["DEBIAN_FRONTEND"] = "noninteractive"
         if run("apt-get", "update", "-qq") and run(

@@ -6,20 +6,27 @@ states most points as river coordinates [s, v], along and across the river.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import ArrayLike, NDArray
+from pyproj import Transformer
 from scipy.interpolate import CubicSpline, PchipInterpolator
+from scipy.ndimage import gaussian_filter
 from shapely import LineString, MultiPolygon, Polygon
+
+from geo.heat import contours
 
 Array = NDArray[np.float64]
 
 CRS = "EPSG:4544"
 ORIGIN = (492_557.0, 3_696_005.0)
-TIERS_M = (0, 70, 150, 245, 355, 485, 640, 820)
+HILL_STEP_M = 32.0
+TIERS_M = (55, 130, 220, 320, 430, 550, 690, 850)
 
 
 def smooth(points: ArrayLike, step_m: float = 30.0) -> Array:
@@ -63,9 +70,11 @@ class Valley:
         """Smooth line in metres through river coordinates."""
         return LineString(self.at(smooth(points, step_m)))
 
-    def face(self, points: ArrayLike) -> Polygon:
-        """Polygon in metres with straight sides between river coordinates."""
-        return Polygon(self.at(points))
+    def face(self, points: Sequence[Sequence[float]] | Array) -> Polygon:
+        """Polygon in metres whose sides follow the river between river coordinates."""
+        ring = np.asarray([*points, points[0]], float)
+        sides = [np.linspace(a, b, 2 + int(np.hypot(*(b - a)) / 60))[:-1] for a, b in zip(ring, ring[1:], strict=False)]
+        return Polygon(self.at(np.vstack(sides)))
 
 
 @dataclass(frozen=True)
@@ -110,7 +119,7 @@ def survey(plan: dict[str, Any]) -> Ground:
     town = polygons(slope.intersection(valley.face(band)).difference(lid).simplify(8))[0]
     return Ground(
         valley, sheet, river, brook, valley.line([[valley.reach[0], 0], [valley.reach[1], 0]]),
-        brook_line, plain, town, feet, _hills(plan, feet, plain, sheet),
+        brook_line, plain, town, feet, _hills(feet, [f["name"] for f in plan["foot"]], plain, sheet),
     )  # fmt: skip
 
 
@@ -146,23 +155,55 @@ def _brook(line: LineString, half_m: float) -> Polygon:
 
 
 def _hills(
-    plan: dict[str, Any], feet: list[LineString], plain: Polygon, sheet: Polygon
+    feet: list[LineString], names: list[str], plain: Polygon, sheet: Polygon
 ) -> list[tuple[str, MultiPolygon]]:
-    """Tiers of each hill, lowest first: like contours, with spurs and gullies that run through."""
+    """Tiers of each hill, lowest first: contours of slopes that spurs and gullies fold."""
+    x0, y0, x1, y1 = sheet.buffer(HILL_STEP_M).bounds
+    x, y = np.arange(x0, x1, HILL_STEP_M), np.arange(y1, y0, -HILL_STEP_M)
+    points = shapely.points(*(axis.ravel() for axis in np.meshgrid(x, y)))
+    rise = shapely.distance(plain, points)
+    foot = np.argmin([shapely.distance(line, points) for line in feet], axis=0)
+    along = np.choose(foot, [shapely.line_locate_point(line, points) for line in feet]) + 900 * foot
+    # Gullies are sharp and spurs are round; both turn a little on their way up and fade.
+    fold = np.abs(np.sin(along / 165 + rise / 900)) + 0.45 * np.abs(np.sin(along / 71 - rise / 500))
+    height = rise * (1 + 0.9 * (fold - 0.92) * np.exp(-rise / 900))
+    height += 26 * np.sin(rise / 210 + along / 330) * np.minimum(rise / 300, 1)
+    field = gaussian_filter(height.reshape(len(y), len(x)), 1.1)
+    place = (HILL_STEP_M, 0.0, x[0] - HILL_STEP_M / 2, 0.0, -HILL_STEP_M, y[0] + HILL_STEP_M / 2)
     tiers = []
-    for k, (foot, line) in enumerate(zip(plan["foot"], feet, strict=True)):
-        along = np.arange(0, line.length, 45.0)
-        at = shapely.line_interpolate_point(line, along)
-        body = [p for p in polygons(sheet.difference(plain)) if p.distance(line) < 1]
-        # Gullies are narrow and spurs broad, hence the folded waves.
-        spur = (
-            0.62 + 0.55 * np.abs(np.sin(along / 118 + k)) + 0.38 * np.abs(np.sin(along / 251 + 2 * k))
-            - 0.22 * np.abs(np.sin(along / 47 + 3 * k))
-        )  # fmt: skip
-        for rise in TIERS_M:
-            discs = shapely.buffer(at, 1 + rise / spur, quad_segs=5)
-            cover = shapely.union_all(shapely.convex_hull(shapely.union(discs[:-1], discs[1:])))
-            tier = shapely.union_all([b.difference(cover) if rise else b for b in body])
-            tier = tier.buffer(-14).buffer(14, quad_segs=3).simplify(2.5) if rise else tier.simplify(1)
-            tiers.append((foot["name"], MultiPolygon([p for p in polygons(tier) if p.area > 4000])))
-    return [(name, t) for name, t in tiers if not t.is_empty]
+    for part in polygons(sheet.difference(plain)):
+        name = names[int(np.argmin([line.distance(part) for line in feet]))]
+        tiers.append((name, MultiPolygon([part.simplify(1)])))
+        for level in TIERS_M:
+            above = contours(field, place, [level, 1e9])[0][2].intersection(part)
+            found = [p for p in polygons(above.simplify(3)) if p.area > 5000]
+            tiers.append((name, MultiPolygon(found)))
+    return [(name, tier) for name, tier in tiers if not tier.is_empty]
+
+
+def to_world(shapes: ArrayLike, decimals: int = 7) -> NDArray[np.object_]:
+    """Geometries in metres from the centre → EPSG:4326, rounded so that files stay small.
+
+    Rounding moves equal vertices equally, so that what touches still touches.
+    """
+
+    def move(points: Array) -> Array:
+        lon, lat = _transformer().transform(*(points + ORIGIN).T)
+        return np.column_stack([lon, lat])
+
+    exact = shapely.transform(np.asarray(shapes, object), move)
+    moved = np.asarray(shapely.transform(exact, lambda points: np.round(points, decimals)), object)
+    broken = ~shapely.is_valid(moved) & ~shapely.is_missing(moved)
+    moved[broken] = shapely.set_precision(exact[broken], 10.0**-decimals)
+    return moved
+
+
+def opened(shape: Any, by_m: float) -> Any:
+    """A shape without hairs and slits narrower than twice `by_m`; corners stay sharp."""
+    closed = shape.buffer(by_m, join_style="mitre").buffer(-2 * by_m, join_style="mitre")
+    return closed.buffer(by_m, join_style="mitre")
+
+
+@cache
+def _transformer() -> Transformer:
+    return Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)

@@ -10,11 +10,10 @@ import shapely
 from shapely import LineString, Point, Polygon
 from shapely.ops import substring
 
-from cwmap.demo.ground import Ground, polygons
+from cwmap.demo.ground import Ground, opened, polygons
 
 SNAP_M = 45.0
 GRID_M = 0.01
-SECTIONS = {1: ("",), 2: ("一", "二"), 3: ("一", "二", "三")}
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,9 @@ class Fabric:
 
 
 FABRICS = {
-    "old": Fabric(11_500, 0.075, (3, 3, 3.5, 4, 4, 4.5, 5)),
-    "village": Fabric(12_500, 0.10, (3, 3, 3.5, 4, 4.5)),
-    "mixed": Fabric(36_000, 0.03, (5, 6, 6, 7)),
+    "old": Fabric(12_500, 0.13, (3, 3, 3.5, 4, 4, 4.5, 5)),
+    "village": Fabric(21_000, 0.13, (3, 3, 3.5, 4, 4.5)),
+    "mixed": Fabric(52_000, 0.04, (5, 6, 6, 7)),
     "new": Fabric(90_000, 0.0, (8, 9)),
 }
 
@@ -97,11 +96,14 @@ def faces(plan: dict[str, Any], ground: Ground, lines: list[LineString]) -> list
 
 def settle(
     plan: dict[str, Any], ground: Ground, found: list[Polygon]
-) -> tuple[list[Block], list[Block]]:
-    """Blocks that are built on, by the first quarter that holds them, and open land."""
+) -> tuple[list[Block], list[Polygon]]:
+    """Blocks that are built on, by the first quarter that holds them, and land along the water."""
     quarters = [(row, ground.valley.face(row["points"]).buffer(0)) for row in plan["quarter"]]
-    built, open_land = [], []
+    built, riverside = [], []
     for face in found:
+        if shapely.dwithin(face, ground.middle, 0.1) or shapely.dwithin(face, ground.brook_line, 0.1):
+            riverside.append(face)
+            continue
         rest = face
         for row, area in quarters:
             whole = row["fabric"] != "village"
@@ -116,9 +118,7 @@ def settle(
             rest = max(polygons(rest.difference(share)), key=lambda p: p.area, default=Polygon())
             if rest.area < 600:
                 break
-        else:
-            open_land.append(Block(rest, "open", ""))
-    return built, open_land
+    return built, riverside
 
 
 def cut(block: Block, rng: np.random.Generator) -> tuple[list[tuple[LineString, float]], list[Block]]:
@@ -126,25 +126,32 @@ def cut(block: Block, rng: np.random.Generator) -> tuple[list[tuple[LineString, 
     fabric = FABRICS[block.fabric]
     if block.shape.area < fabric.piece_m2 * rng.uniform(1.15, 1.7):
         return [], [block]
-    line = _across(block.shape, fabric.bend, rng)
-    parts = _split(block.shape, line)
-    if len(parts) != 2 or min(p.area for p in parts) < 0.3 * fabric.piece_m2:
+    best: tuple[float, LineString, list[Polygon]] | None = None
+    for _ in range(5):
+        line = _across(block.shape, fabric.bend, rng)
+        parts, inside = _split(block.shape, line), _inside(line, block.shape)
+        if len(parts) == 2 and 45 <= inside.length <= 400:
+            grade = min(_roundness(p) for p in parts)
+            if min(p.area for p in parts) > 0.3 * fabric.piece_m2 and (not best or grade > best[0]):
+                best = grade, inside, parts
+    if not best or best[0] < 0.3:
         return [], [block]
-    lanes = [(max(polygons_of_lines(line, block.shape), key=lambda g: g.length),
-              float(rng.choice(fabric.widths_m)))]  # fmt: skip
-    if not 45 <= lanes[0][0].length <= 420:
-        return [], [block]
-    pieces = []
-    for part in parts:
+    lanes, pieces = [(best[1], float(rng.choice(fabric.widths_m)))], []
+    for part in best[2]:
         more, rest = cut(replace(block, shape=part), rng)
         lanes += more
         pieces += rest
     return lanes, pieces
 
 
-def polygons_of_lines(line: LineString, shape: Polygon) -> list[LineString]:
-    """Pieces of a line inside a polygon."""
-    return [p for p in shapely.get_parts(line.intersection(shape)) if isinstance(p, LineString)]
+def _inside(line: LineString, shape: Polygon) -> LineString:
+    parts = shapely.get_parts(line.intersection(shape))
+    return max(parts, key=shapely.length, default=LineString())
+
+
+def _roundness(shape: Polygon) -> float:
+    """1 for a circle, 0.785 for a square, near 0 for a sliver."""
+    return float(4 * np.pi * shape.area / shape.length**2)
 
 
 def _across(shape: Polygon, bend: float, rng: np.random.Generator) -> LineString:
@@ -152,10 +159,12 @@ def _across(shape: Polygon, bend: float, rng: np.random.Generator) -> LineString
     box = np.array(shape.minimum_rotated_rectangle.exterior.coords)[:4]
     a, b = box[1] - box[0], box[2] - box[1]
     origin, long, short = (box[0], a, b) if np.hypot(*a) >= np.hypot(*b) else (box[1], b, -a)
-    at = rng.uniform(0.42, 0.58)
-    steps = np.array([0.0, 0.3, 0.5, 0.72, 1.0]) + np.r_[0, rng.uniform(-0.08, 0.08, 3), 0]
-    wobble = rng.normal(0, bend, 5) * np.hypot(*short) / np.hypot(*long)
-    points = origin + np.outer(at + wobble, long) + np.outer(steps, short)
+    steps = np.array([0.0, 0.22, 0.46, 0.54, 0.78, 1.0]) + np.r_[0, rng.uniform(-0.06, 0.06, 4), 0]
+    # A back lane leans, bows and jogs once where an old wall stood.
+    lean, bow, jog = rng.normal(0, bend, 3) * (1.0, 1.3, 0.8)
+    wobble = lean * (steps - 0.5) + bow * np.sin(np.pi * steps) + jog * (steps > 0.5)
+    wobble *= np.hypot(*short) / np.hypot(*long)
+    points = origin + np.outer(rng.uniform(0.42, 0.58) + wobble, long) + np.outer(steps, short)
     over = (points[-1] - points[0]) * 0.1
     return LineString(np.vstack([points[0] - over, points, points[-1] + over]))
 
@@ -218,9 +227,9 @@ def _widen(lanes: list[Lane]) -> list[Lane]:
     ]
     done: list[Lane] = list(lanes)
     for rank, k in enumerate(order):
-        wider = [strips[j] for j in order[:rank] if strips[j].intersects(strips[k])]
-        parts = polygons(strips[k].difference(shapely.union_all(wider))) or [strips[k]]
-        # A crossing is shared ground; only ends are trimmed.
-        shape = parts[0] if parts[0].area > 0.7 * strips[k].area else strips[k]
-        done[k] = replace(lanes[k], shape=shape)
+        # Only ends are trimmed: a crossing is shared ground.
+        ends = shapely.get_point(lanes[k].axis, [0, -1])
+        wider = [strips[j] for j in order[:rank] if shapely.dwithin(strips[j], ends, 1.5).any()]
+        parts = polygons(opened(strips[k].difference(shapely.union_all(wider)), 0.2)) or [strips[k]]
+        done[k] = replace(lanes[k], shape=parts[0])
     return done

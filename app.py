@@ -1,0 +1,18 @@
+"""The doors of the dashboard, in the order of a meeting. `streamlit run app.py` or `cwmap serve`."""
+
+import streamlit as st
+
+from cwmap import server
+
+if __name__ == "__main__":  # Streamlit draws a page
+    from cwmap.ui import frame
+
+    frame.doors(
+        {
+            "map": ("pages/map.py", "一张图"),
+            "reports": ("pages/reports.py", "问题清单"),
+            "data": ("pages/data.py", "数据"),
+        }
+    )
+else:  # the server imports its app
+    app = st.App(__file__, routes=server.routes(), middleware=server.middleware())

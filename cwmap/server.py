@@ -1,0 +1,153 @@
+"""The ASGI app: Streamlit with our own routes on the same port. Nothing is fetched from elsewhere.
+
+The content security policy makes the browser refuse what our code should never ask: a request to
+another machine fails even if a library tries it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cwmap import __version__, clusters, figures
+from cwmap.errors import CwmapError
+from cwmap.filters import Filter
+from cwmap.town import Keeper, Town, keeper
+from cwmap.ui.assets import ASSETS
+from cwmap.ui.colours import breaks, heat_png
+from cwmap.ui.look import Look
+from cwmap.ui.scene import scene_script
+
+KEEP_FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+KEEP_NOT = {"Cache-Control": "no-store"}
+PHOTO_TYPES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+def workspace_folder() -> Path:
+    """The workspace that this process serves: $CWMAP_WORKSPACE, else ./workspace."""
+    return Path(os.environ.get("CWMAP_WORKSPACE") or "workspace")
+
+
+def open_keeper() -> Keeper:
+    """The keeper of the served workspace; `WorkspaceError` if there is none."""
+    return keeper(workspace_folder())
+
+
+def _answer(make: Callable[[Request, Town], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """A route that asks the town in a worker thread and answers errors in a sentence."""
+
+    def ask(request: Request) -> Response:
+        try:
+            return make(request, open_keeper().town())
+        except CwmapError as error:
+            return JSONResponse({"error": str(error)}, 400, KEEP_NOT)
+        except (ValueError, OverflowError):
+            return JSONResponse({"error": "地址里的参数不对。"}, 400, KEEP_NOT)
+
+    async def route(request: Request) -> Response:
+        return await run_in_threadpool(ask, request)
+
+    return route
+
+
+def _scene(request: Request, town: Town) -> Response:
+    digest, script = scene_script(town)
+    asked = request.path_params["digest"]
+    # A page from before an import may ask for old boundaries: it gets today's, not to be kept.
+    headers = KEEP_FOREVER if asked == digest else KEEP_NOT
+    return Response(script, media_type="text/javascript; charset=utf-8", headers=headers)
+
+
+def _heat(request: Request, town: Town) -> Response:
+    query = request.query_params
+    theme = "dark" if query.get("theme") == "dark" else "light"
+    question, look = Filter.from_query(query), Look.from_query(query)
+    density = figures.heat(town, question, look.bandwidth_m)
+    image = heat_png(density, breaks(float(density.max())), theme)
+    fresh = query.get("rev") == str(town.revision)
+    return Response(image, media_type="image/png", headers=KEEP_FOREVER if fresh else KEEP_NOT)
+
+
+def _reports(request: Request, town: Town) -> Response:
+    query = request.query_params
+    west, south, east, north = (float(v) for v in query.get("bbox", "").split(","))
+    window = clusters.Window(west, south, east, north, zoom=min(int(float(query["zoom"])), 20))
+    found = clusters.in_window(town, Filter.from_query(query), window)
+    body = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    return Response(body, media_type="application/json", headers=KEEP_NOT)
+
+
+def _photo(request: Request, _town: Town) -> Response:
+    folder = (workspace_folder() / "photos").resolve()
+    path = (folder / request.path_params["name"]).resolve()
+    if path.parent != folder or path.suffix.lower() not in PHOTO_TYPES or not path.is_file():
+        return PlainTextResponse("没有这张照片。", 404)
+    kind = path.suffix.lower().lstrip(".").replace("jpg", "jpeg")
+    return Response(path.read_bytes(), media_type=f"image/{kind}", headers=KEEP_NOT)
+
+
+def _health(_request: Request, town: Town) -> Response:
+    facts = {"status": "ok", "version": __version__, "revision": town.revision}
+    return JSONResponse(facts, headers=KEEP_NOT)
+
+
+def routes() -> list[BaseRoute]:
+    """Our own routes beside Streamlit's."""
+    return [
+        Mount("/cwmap/assets", StaticFiles(directory=ASSETS)),
+        Route("/cwmap/scene-{digest}.js", _answer(_scene)),
+        Route("/cwmap/heat.png", _answer(_heat)),
+        Route("/cwmap/reports.json", _answer(_reports)),
+        Route("/cwmap/photos/{name}", _answer(_photo)),
+        Route("/cwmap/health", _answer(_health)),
+    ]
+
+
+def middleware() -> list[Middleware]:
+    """Headers on every answer."""
+    return [Middleware(_Headers)]
+
+
+class _Headers:
+    """Adds security headers; a plain ASGI middleware, so that streams and sockets pass untouched."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+
+        async def sealed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                extra = [(k.encode(), v.encode()) for k, v in _security_headers(host).items()]
+                message["headers"] = [*message["headers"], *extra]
+            await send(message)
+
+        await self.app(scope, receive, sealed)
+
+
+def _security_headers(host: str) -> dict[str, str]:
+    # Streamlit and streamlit-folium evaluate scripts of their own; only the origin is restricted.
+    policy = (
+        "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
+        f"connect-src 'self' ws://{host} wss://{host} data: blob:; "
+        "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+    )
+    return {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }

@@ -1,0 +1,1 @@
+"""What is on the screen: the only part of cwmap that knows Streamlit or Folium."""

@@ -1,0 +1,244 @@
+"""The figures at the top, the ten worst lanes, and the card of what was clicked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html import escape
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from cwmap import figures, server
+from cwmap.privacy import masked
+from cwmap.store import column
+from cwmap.tables import REPORTS, ROLE, STATUS, TABLES
+from cwmap.town import Town
+from cwmap.ui import state
+
+ACCENT = "#0f6e6e"
+RECENT = 6
+
+
+def metrics(town: Town) -> None:
+    """Four figures, each with its meaning on hover."""
+    s = figures.summary(town, state.question())
+    change = ""
+    if s.change is not None:
+        word = "较上期持平" if s.reports == s.before else f"较上期 {s.change:+.0%}（{s.before:,} 件）"
+        kind = "up" if s.change > 0 else "down" if s.change < 0 else ""
+        change = f'<small class="{kind}">{word}</small>'
+    share = "—" if s.in_time_share is None else f"{s.in_time_share:.0%}"
+    overdue_share = f"占待办 {s.overdue / s.open:.0%}" if s.open else "没有待办"
+    cards = [
+        ("本期新增", f"{s.reports:,}", "件", change,
+         "所选时间内上报的问题数；上期指紧接在前、同样长的一段时间"),
+        ("待办", f"{s.open:,}", "件", f"<small>占本期 {s.open / s.reports:.0%}</small>" if s.reports else "",
+         "所选时间内上报、至今待处理或处置中的问题数"),
+        ("超期未办", f"{s.overdue:,}", "件", f"<small>{overdue_share}</small>",
+         f"待办中已过处置时限的问题数（截至 {town.as_of:%Y-%m-%d}）；时限为自然小时"),
+        ("按期处置率", share, "", f"<small>{s.in_time:,} / {s.judged:,} 件</small>" if s.judged else "",
+         "按期处置数 ÷ 应处置数；应处置数 = 已处置且办结时间已知的 + 超期未办的"),
+    ]  # fmt: skip
+    st.html(
+        '<div class="cw-metrics">'
+        + "".join(
+            f'<div class="cw-metric" title="{escape(tip)}"><span>{name}</span>'
+            f"<b>{number}<i>{unit}</i></b>{note}</div>"
+            for name, number, unit, note, tip in cards
+        )
+        + "</div>"
+    )
+    if town.unplaced:
+        st.page_link(
+            st.session_state["doors"][1], label=f"另有 {town.unplaced:,} 件未定位 ›",
+            query_params={"placed": "unplaced"},
+        )  # fmt: skip
+
+
+def worst(town: Town) -> None:
+    """The ten worst lanes, each a click from the map."""
+    ranked = figures.worst_lanes(town, state.question())
+    st.html(
+        '<h3 class="cw-h" title="按每百米问题数排序；短巷道按经验贝叶斯向全镇均值收缩，避免个别问题使其虚高">'
+        "问题最集中的十条巷道<small>件/百米</small></h3>"
+    )
+    if ranked.empty:
+        st.html('<p class="cw-empty">所选条件下没有落在巷道里的问题。放宽时间或类别再看。</p>')
+        return
+    most = ranked["rate_per_100m"].max() or 1
+    bars = []
+    with st.container(key="cw-worst", gap=None):
+        for at, (lane_id, lane) in enumerate(ranked.iterrows(), 1):
+            key = f"worst-{at}"
+            bars.append(f".st-key-{key} button{{--share:{100 * lane['rate_per_100m'] / most:.1f}%}}")
+            chosen = state.look().picked == ("lanes", lane_id)
+            name = _plain(figures.place_name(town, "lanes", str(lane_id)))
+            st.button(
+                f"{at} {name} *{lane['reports']:,} 件* **{lane['rate_per_100m']:.1f}**",
+                key=key, width="stretch", type="primary" if chosen else "tertiary",
+                on_click=state.pick, args=("lanes", lane_id), kwargs={"fly": True},
+            )  # fmt: skip
+        st.html(f"<style>{''.join(bars)}</style>")
+
+
+def chosen(town: Town) -> None:
+    """The card of the lane, cell or report that was clicked."""
+    picked = state.look().picked
+    assert picked
+    layer, place_id = picked
+    with st.container(key="cw-card-close", horizontal=True, horizontal_alignment="right"):
+        st.button("关闭 ✕", key="close-card", type="tertiary", on_click=state.pick, args=(None,))
+    if layer == "reports":
+        report(town, place_id)
+    elif place_id in town.layers[layer].index:
+        place(town, layer, place_id)
+    else:
+        st.html('<p class="cw-empty">这个对象已不在数据里，请关闭卡片。</p>')
+
+
+def place(town: Town, layer: str, place_id: str) -> None:
+    """A lane's or cell's card: figures, categories, trend, people, last reports."""
+    row = town.layers[layer].loc[place_id]
+    title = escape(figures.place_name(town, layer, place_id))
+    if layer == "lanes":
+        table = figures.lanes(town, state.question())
+        own = replace(state.question(), lane=(place_id,))
+        size = f"长 {row['length_m']:,.0f} 米"
+        rate, unit = table.loc[place_id, "rate_per_100m"], "件/百米"
+        rank = f"第 {table.loc[place_id, 'rank']} 名（共 {len(table)} 条）" if table.loc[place_id, "reports"] else "本期无问题"
+        kind = _shown("lanes", "kind", row["kind"])
+    else:
+        table = figures.cells(town, state.question())
+        own, size = None, f"面积 {row['area_m2'] / 10_000:.2f} 公顷"
+        rate, unit, rank = table.loc[place_id, "rate_per_ha"], "件/公顷", f"网格编码 {escape(place_id)}"
+        kind = escape(row["responsible"] or "")
+    counts = table.loc[place_id]
+    facts = "　".join(part for part in (kind, size, rank) if part)
+    st.html(
+        f'<div class="cw-card"><h2>{title}</h2><p>{facts}</p><div class="cw-three">'
+        f"<div><b>{counts['reports']:,}</b><span>件问题</span></div>"
+        f"<div><b>{counts['open']:,}</b><span>待办</span></div>"
+        f"<div class='{'bad' if counts['overdue'] else ''}'><b>{counts['overdue']:,}</b><span>超期</span></div>"
+        f"<div><b>{rate:.1f}</b><span>{unit}</span></div></div></div>"
+    )
+    if own:
+        _categories(town, own)
+        _trend(town, own)
+        _people(place_id, str(row["name"]))
+    _recent(layer, place_id)
+
+
+def report(town: Town, report_id: str) -> None:
+    """One report's card, with its history."""
+    rows = server.open_keeper().workspace.read("reports", where=column("report_id", "reports") == report_id)
+    if rows.empty:
+        st.html('<p class="cw-empty">没有找到这件问题。</p>')
+        return
+    row = rows.iloc[0]
+    lane = figures.place_name(town, "lanes", row["lane_id"]) if row["lane_id"] else "未归属巷道"
+    facts = [
+        ("状态", STATUS.shown(row["status"])), ("上报", _time(town, row["reported_at"])),
+        ("办结", _time(town, row["closed_at"])), ("所在", lane), ("位置", row["address"]),
+        ("描述", row["description"]), ("来源", row["source"]), ("主责", row["department"]),
+        ("定位", REPORTS["placed_by"].shown(row["placed_by"] or "")),
+    ]  # fmt: skip
+    lines = "".join(f"<dt>{k}</dt><dd>{escape(str(v))}</dd>" for k, v in facts if v)
+    st.html(
+        f'<div class="cw-card"><h2>{escape(town.categories.name(row["category"]))}</h2>'
+        f"<p>编号 {escape(report_id)}</p>{_photos(row['photo'])}<dl>{lines}</dl></div>"
+    )
+
+
+def _categories(town: Town, question: Any) -> None:
+    frame = figures.by_category(town, question).head(6)
+    if frame.empty:
+        return
+    most = frame["reports"].max()
+    bars = "".join(
+        f'<div class="cw-bar-row"><span>{escape(r.name)}</span>'
+        f'<i style="width:{52 * r.reports / most:.0f}%;background:{r.colour}"></i><b>{r.reports}</b></div>'
+        for r in frame.itertuples(index=False)
+    )
+    st.html(f'<div class="cw-card"><h4>主要问题</h4>{bars}</div>')
+
+
+def _trend(town: Town, question: Any) -> None:
+    weeks = figures.weekly(town, question)
+    if weeks.empty:
+        return
+    st.html('<div class="cw-card"><h4>每周问题数（近半年）</h4></div>')
+    chart = go.Figure(
+        go.Bar(
+            x=weeks["week"], y=weeks["reports"], marker_color=ACCENT,
+            hovertemplate="%{x|%Y-%m-%d} 起一周：%{y} 件<extra></extra>",
+        )
+    )  # fmt: skip
+    chart.update_layout(
+        height=130, margin={"l": 0, "r": 0, "t": 4, "b": 0}, bargap=0.25, dragmode=False,
+        xaxis={"tickformat": "%m月", "dtick": "M1", "fixedrange": True},
+        yaxis={"fixedrange": True, "nticks": 4, "rangemode": "tozero", "tickformat": "d"},
+    )  # fmt: skip
+    st.plotly_chart(chart, key="trend", config={"displayModeBar": False})
+
+
+def _people(lane_id: str, name: str) -> None:
+    duties = server.open_keeper().workspace.read(
+        "duties", where=column("lane", "duties").in_([lane_id, name])
+    )
+    if duties.empty:
+        st.html('<div class="cw-card"><h4>责任人</h4><p class="cw-empty">责任台账里还没有这条巷道。</p></div>')
+        return
+    order = list(ROLE.choices)
+    rows = sorted(duties.to_dict("records"), key=lambda d: order.index(d["role"]))
+    lines = "".join(
+        f"<dt>{ROLE.shown(d['role'])}</dt><dd>{escape(d['person'] or d['organisation'] or '—')}"
+        f"<small>{escape(masked(d['phone']))}</small></dd>"
+        for d in rows
+    )
+    st.html(f'<div class="cw-card"><h4>责任人</h4><dl>{lines}</dl></div>')
+
+
+def _recent(layer: str, place_id: str) -> None:
+    key = "lane_id" if layer == "lanes" else "cell_id"
+    keeper = server.open_keeper()
+    town = keeper.town()
+    rows = keeper.workspace.read(
+        "reports", ["report_id", "category", "reported_at", "status", "description", "photo"],
+        column(key, "reports") == place_id, newest=RECENT,
+    )  # fmt: skip
+    if rows.empty:
+        return
+    items = "".join(
+        f"<li><b>{escape(town.categories.name(r.category))}</b>"
+        f'<span class="s-{r.status}">{STATUS.shown(r.status)}</span>'
+        f"<time>{_time(town, r.reported_at)}</time>"
+        f"<p>{escape(r.description or '')}</p>{_photos(r.photo)}</li>"
+        for r in rows.itertuples(index=False)
+    )
+    st.html(f'<div class="cw-card"><h4>最近的问题（不限时间）</h4><ul>{items}</ul></div>')
+
+
+def _photos(names: object) -> str:
+    if not isinstance(names, str):
+        return ""
+    folder = server.workspace_folder() / "photos"
+    known = [n.strip() for n in names.split("、") if n.strip() and (folder / n.strip()).is_file()]
+    return "".join(f'<img src="cwmap/photos/{escape(n)}" alt="现场照片" loading="lazy">' for n in known)
+
+
+def _time(town: Town, moment: object) -> str:
+    if pd.isna(moment):  # type: ignore[call-overload]
+        return ""
+    local = pd.Timestamp(moment).tz_localize("UTC").tz_convert(town.settings.timezone)  # type: ignore[arg-type]
+    return f"{local:%Y-%m-%d %H:%M}"
+
+
+def _shown(table: str, name: str, value: object) -> str:
+    return TABLES[table][name].shown(value) if isinstance(value, str) else ""
+
+
+def _plain(text: str) -> str:
+    """Text for a Streamlit label, without what its Markdown would read."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|~:$" else c for c in text)

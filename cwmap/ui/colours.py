@@ -1,0 +1,70 @@
+"""One sequential ramp for everything that is counted, and its classes.
+
+Lightness falls (light theme) or rises (dark theme) steadily from class to class, so that the ramp
+reads in greyscale and to the colour-blind; a test holds it to that.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+RAMPS = {
+    "light": ("#fbe8b0", "#f8c66b", "#ef934a", "#d7573f", "#a62648", "#63174d"),
+    "dark": ("#3f2c5a", "#74316b", "#ad3d63", "#dd5f43", "#f39a52", "#fbdf8f"),
+}
+CLASSES = len(RAMPS["light"])
+_SERIES = (1.0, 2.0, 5.0)
+_LEVELS = 96
+
+
+def breaks(maximum: float) -> list[float]:
+    """Five class breaks of the series 1–2–5 up to `maximum`, lowest first; [] where all is nothing.
+
+    Class k of a value is the number of breaks below it: (0, b0], (b0, b1], … above b4.
+    """
+    if not maximum > 0:
+        return []
+    steps: list[float] = []
+    power = math.floor(math.log10(maximum)) + 1
+    while len(steps) < CLASSES - 1:
+        steps += [s * 10.0**power for s in reversed(_SERIES) if s * 10.0**power < maximum]
+        power -= 1
+    return sorted(float(f"{s:.1g}") for s in steps[: CLASSES - 1])
+
+
+def classes(values: npt.NDArray[np.float64], steps: list[float]) -> str:
+    """One character a value: its class as a digit, "-" where the value is nothing or unknown."""
+    if not steps:
+        return "-" * len(values)
+    known = np.nan_to_num(values, nan=0.0)
+    codes = np.searchsorted(steps, known, side="left") + ord("0")
+    return bytes(np.where(known > 0, codes, ord("-")).astype(np.uint8)).decode("ascii")
+
+
+def heat_png(density: npt.NDArray[np.float32], steps: list[float], theme: str) -> bytes:
+    """A density raster as a transparent PNG on the ramp; colours change evenly between `steps`."""
+    position = np.zeros(density.shape)
+    if steps:
+        edges = [0.0, *steps, 2 * steps[-1]]
+        position = np.interp(density, edges, np.linspace(0, 1, len(edges)))
+    codes = np.round(position * (_LEVELS - 1)).astype(np.uint8)
+    image = Image.fromarray(codes).convert("P")
+    image.putpalette(_palette(theme))
+    # Nothing stays clear, and the lowest class grows out of it softly.
+    grow = np.linspace(0, 1, _LEVELS)
+    alpha = np.round(255 * np.minimum(0.86, grow * 5)).astype(np.uint8)
+    out = io.BytesIO()
+    image.save(out, "PNG", transparency=bytes(alpha), compress_level=6)
+    return out.getvalue()
+
+
+def _palette(theme: str) -> list[int]:
+    ramp = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in RAMPS[theme]], float)
+    at = np.linspace(0, len(ramp) - 1, _LEVELS)
+    channels = [np.interp(at, np.arange(len(ramp)), ramp[:, i]) for i in range(3)]
+    return [int(round(v)) for v in np.stack(channels, axis=1).ravel()]

@@ -1,0 +1,65 @@
+"""What the colours mean, how they were made, and the switch between the map's surfaces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from cwmap import figures
+from cwmap.town import Town
+from cwmap.ui import state
+from cwmap.ui.colours import breaks
+from cwmap.ui.look import BANDWIDTHS_M, OVERLAYS, SURFACES
+from cwmap.ui.map import UNITS
+
+TITLES = {"heat": "问题密度", "lanes": "巷道问题率", "cells": "网格问题率"}
+
+
+def draw(town: Town, painted: dict[str, Any]) -> None:
+    """The panel at the bottom left: surface, overlays, legend and every choice made for the viewer."""
+    look = state.look()
+    st.session_state["w-surface"] = look.surface
+    st.segmented_control(
+        "图面", list(SURFACES), format_func=SURFACES.__getitem__, key="w-surface", required=True,
+        label_visibility="collapsed",
+        on_change=lambda: state.show(surface=st.session_state["w-surface"]),
+    )  # fmt: skip
+    st.session_state["w-show"] = list(look.show)
+    st.pills(
+        "叠加", list(OVERLAYS), format_func=OVERLAYS.__getitem__, key="w-show", selection_mode="multi",
+        label_visibility="collapsed",
+        on_change=lambda: state.show(show=tuple(st.session_state["w-show"])),
+    )  # fmt: skip
+    if look.surface == "none":
+        return
+    if look.surface == "heat":
+        density = figures.heat(town, state.question(), look.bandwidth_m)
+        steps = breaks(float(np.max(density, initial=0.0)))
+        note = f"核密度：四次核，带宽 {look.bandwidth_m} 米"
+    else:
+        steps = painted[look.surface]["steps"]
+        note = "每百米巷道的问题数" if look.surface == "lanes" else "每公顷网格的问题数"
+    st.html(_swatches(TITLES[look.surface], UNITS[look.surface], steps, note))
+    if look.surface == "heat":
+        st.session_state["w-bandwidth"] = look.bandwidth_m
+        st.select_slider(
+            "带宽", BANDWIDTHS_M, key="w-bandwidth", format_func=lambda m: f"{m} 米",
+            label_visibility="collapsed",
+            on_change=lambda: state.show(bandwidth_m=st.session_state["w-bandwidth"]),
+        )  # fmt: skip
+
+
+def _swatches(title: str, unit: str, steps: list[float], note: str) -> str:
+    if not steps:
+        return f'<div class="cw-legend"><b>{title}</b><p>所选条件下没有可定位的问题</p></div>'
+    edges = [f"{s:g}" for s in steps]
+    labels = ["", *edges]
+    boxes = "".join(
+        f'<span><i class="cw-ramp-{k}"></i><em>{label}</em></span>' for k, label in enumerate(labels)
+    )
+    return (
+        f'<div class="cw-legend"><b>{title}</b><small>{unit}</small>'
+        f'<div class="cw-swatches">{boxes}</div><p>{note}</p></div>'
+    )

@@ -1,0 +1,52 @@
+"""How the map is looked at: its surface, its layers, what is chosen; kept in the address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SURFACES = {"heat": "热力", "lanes": "巷道", "cells": "网格", "none": "仅底图"}
+OVERLAYS = {"reports": "问题点", "facilities": "设施", "areas": "片区", "communities": "社区"}
+BANDWIDTHS_M = (40, 60, 80, 100, 150, 200, 300, 400)
+PICKED = ("lanes", "cells", "reports")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the map shows. `picked` is (layer, id) of what was clicked."""
+
+    surface: str = "heat"
+    show: tuple[str, ...] = ("reports", "facilities", "areas")
+    bandwidth_m: int = 80
+    picked: tuple[str, str] | None = None
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> Look:
+        """From a link; words that mean nothing are left out."""
+        plain = cls()
+        surface = query.get("surface", plain.surface)
+        show = plain.show
+        if "show" in query:
+            show = tuple(word for word in OVERLAYS if word in query["show"].split(","))
+        width = query.get("bandwidth", "")
+        layer, _, place_id = query.get("pick", "").partition(":")
+        return cls(
+            surface=surface if surface in SURFACES else plain.surface,
+            show=show,
+            bandwidth_m=int(width) if width in map(str, BANDWIDTHS_M) else plain.bandwidth_m,
+            picked=(layer, place_id) if layer in PICKED and place_id else None,
+        )
+
+    def to_query(self) -> dict[str, str]:
+        """The shortest query that means this look."""
+        plain = Look()
+        query = {}
+        if self.surface != plain.surface:
+            query["surface"] = self.surface
+        if set(self.show) != set(plain.show):
+            query["show"] = ",".join(self.show)
+        if self.bandwidth_m != plain.bandwidth_m:
+            query["bandwidth"] = str(self.bandwidth_m)
+        if self.picked:
+            query["pick"] = ":".join(self.picked)
+        return query

@@ -1,0 +1,143 @@
+"""The map: one Folium map that is never made again, and the few kilobytes that a filter changes.
+
+The base map's script depends on the town's boundaries alone. A filter only adds a feature group
+whose one element hands a state to `CWMap.paint` (static/map.js), which recolours what is there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import folium
+import numpy as np
+import pandas as pd
+import streamlit as st
+from branca.element import MacroElement
+from jinja2 import Template
+from streamlit_folium import st_folium
+
+from cwmap import figures
+from cwmap.filters import Filter
+from cwmap.town import Town
+from cwmap.ui.assets import asset_url, localize
+from cwmap.ui.colours import RAMPS, breaks, classes
+from cwmap.ui.look import Look
+from cwmap.ui.scene import scene_script
+
+HEIGHT_PX = 720
+UNITS = {"lanes": "件/百米", "cells": "件/公顷", "heat": "件/公顷"}
+RATES = {"lanes": "rate_per_100m", "cells": "rate_per_ha"}
+_CELL_OPACITY = 0.72
+
+
+class _Call(MacroElement):
+    """One call of a function of static/map.js."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}CWMap.{{ this.function }}"
+        "({{ this.arguments }});{% endmacro %}"
+    )
+
+    def __init__(self, function: str, arguments: str) -> None:
+        super().__init__()
+        self._name = "Call"
+        self.function = function
+        self.arguments = arguments
+
+
+class _Start(MacroElement):
+    """Starts static/map.js on the map that it is added to."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}"
+        "CWMap.start({{ this._parent.get_name() }});{% endmacro %}"
+    )
+
+
+def base_map(town: Town) -> folium.Map:
+    """The map as it is before any filter; the same script as long as the boundaries stay.
+
+    A new object each time: streamlit-folium adds to the one that it is given.
+    """
+    west, south, east, north = town.bounds
+    m = folium.Map(
+        location=[round((south + north) / 2, 5), round((west + east) / 2, 5)], zoom_start=14,
+        tiles=None, maxZoom=20, zoom_control=False, prefer_canvas=True, zoomSnap=0.5,
+    )  # fmt: skip
+    m.add_child(_Start())
+    digest, _script = scene_script(town)
+    localize(m, always=[asset_url("map.css"), f"../../cwmap/scene-{digest}.js", asset_url("map.js")])
+    return m
+
+
+def paint_state(
+    town: Town, question: Filter, look: Look, fly: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What a filter changes on the map, for `CWMap.paint`: a few kilobytes for any number of reports."""
+    query = {**question.to_query(), "rev": str(town.revision)}
+    state: dict[str, Any] = {
+        "show": [*look.show],
+        "colours": RAMPS,
+        "heat": None,
+        "cells": None,
+        "lanes": {"classes": ""},  # drawn by the base map; here only to be pointed at
+        "reports": {"query": urlencode(query)} if "reports" in look.show else None,
+        "chosen": None,
+        "fly": fly,
+    }
+    if look.picked and look.picked[0] != "reports":
+        state["chosen"] = {"layer": look.picked[0], "id": look.picked[1]}
+    if look.surface == "cells":
+        state["cells"] = place_values(figures.cells(town, question), "cells")
+        state["lanes"] = None  # the cells are to be pointed at
+    else:
+        values = place_values(figures.lanes(town, question), "lanes")
+        state["lanes"] = values if look.surface == "lanes" else {**values, "classes": ""}
+    if look.surface == "heat":
+        query |= {"bandwidth": str(look.bandwidth_m)}
+        state["heat"] = {"query": urlencode(query), "bounds": heat_bounds(town)}
+    return state
+
+
+def place_values(table: pd.DataFrame, layer: str) -> dict[str, Any]:
+    """Classes, counts and rates of a layer's places, as `CWMap.paint` takes them."""
+    rates = table[RATES[layer]].to_numpy(float)
+    steps = breaks(float(np.nanmax(rates, initial=0.0)))
+    rounded = [None if np.isnan(r) else round(r, 1) if r < 100 else round(r) for r in rates.tolist()]
+    return {
+        "classes": classes(rates, steps),
+        "steps": steps,
+        "counts": table["reports"].tolist(),
+        "rates": rounded,
+        "unit": UNITS[layer],
+        "opacity": 0.95 if layer == "lanes" else _CELL_OPACITY,
+        "edge": layer == "cells",
+    }
+
+
+def heat_bounds(town: Town) -> list[list[float]]:
+    """South-west and north-east corner of the heat image, in degrees."""
+    west, south, east, north = figures.heat_extent(town)
+    return [[south, west], [north, east]]
+
+
+def draw(
+    town: Town, state: Mapping[str, Any], on_pick: Callable[[str, str], None]
+) -> None:  # fmt: skip
+    """Put the map on the page. `on_pick(layer, id)` is called before the rerun that a click causes."""
+
+    def picked() -> None:
+        answer = (st.session_state.get("map") or {}).get("picked")
+        if answer:
+            on_pick(str(answer["layer"]), str(answer["id"]))
+
+    paint = folium.FeatureGroup(name="paint")
+    text = json.dumps(state, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\u002f")
+    paint.add_child(_Call("paint", text))
+    st_folium(
+        base_map(town), key="map", height=HEIGHT_PX, use_container_width=True,
+        feature_group_to_add=paint, returned_objects=[], on_change=picked,
+    )  # fmt: skip
