@@ -5,7 +5,7 @@ BIN := .venv/bin
 WORKSPACE ?= workspace
 PORT ?= 8501
 UV ?= $(or $(wildcard $(BIN)/uv),uv)
-PYTEST ?= -n 2
+PYTESTFLAGS ?= -n 2
 
 .PHONY: setup demo test browser lint lock assets wheel
 .DEFAULT_GOAL := setup
@@ -22,7 +22,7 @@ demo: setup ## the demo town on http://127.0.0.1:8501
 	@$(BIN)/cwmap serve -w $(WORKSPACE) --port $(PORT)
 
 test: lint browser ## the linters, then every test
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest $(PYTESTFLAGS)
 
 browser: setup ## a Chromium and a Chinese font, for the tests that drive the screen
 	@$(BIN)/python scripts/browser.py

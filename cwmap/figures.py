@@ -11,8 +11,9 @@ import pandas as pd
 
 from cwmap.filters import Filter
 from cwmap.tables import TABLES
-from cwmap.town import CLOSED, IN_TIME, LATE, OPEN, STATUSES, Town, View
+from cwmap.town import CLOSED, IN_TIME, LATE, OPEN, PLACED, STATUSES, Town, View
 from geo.coordinates import to_wgs84
+from geo.heat import Kernel
 from geo.hotspots import empirical_bayes_rate
 
 Counts = npt.NDArray[np.int64]
@@ -63,6 +64,20 @@ def summary(town: Town, question: Filter) -> Summary:
         judged=in_time + late_closed + overdue,
         in_time=in_time,
     )
+
+
+def unplaced(town: Town, question: Filter) -> int:
+    """Reports of a view that belong to no lane: not on the map, but never lost."""
+    chosen = town.selected(town.view(question))
+    return int((town.reports.placed[chosen] == PLACED.index("unplaced")).sum())
+
+
+def listed(town: Town, question: Filter, placed: str | None, number: int) -> tuple[int, list[str]]:
+    """How many reports a view holds (placed in this way, if given), and the ids of the newest."""
+    chosen = town.selected(town.view(question))
+    if placed:
+        chosen = chosen[town.reports.placed[chosen] == PLACED.index(placed)]
+    return len(chosen), [str(i) for i in town.reports.ids[chosen[::-1][:number]]]
 
 
 def group_counts(town: Town, question: Filter) -> dict[str, int]:
@@ -176,10 +191,27 @@ def by_category(town: Town, question: Filter) -> pd.DataFrame:
     return frame.sort_values(["reports", "category"], ascending=[False, True], ignore_index=True)
 
 
-def heat(town: Town, question: Filter, bandwidth_m: float, kernel: str = "quartic") -> np.ndarray:
+def bandwidths_m(town: Town) -> tuple[int, ...]:
+    """Bandwidths to choose from, in metres; the third is the town's own.
+
+    A ninetieth of the town's diagonal, to one significant digit: 80 m in a town of 6 × 4 km.
+    """
+    west, south, east, north = town.heat_grid.bounds
+    own = float(f"{np.hypot(east - west, north - south) / 90:.0e}")
+    return tuple(int(own * k) for k in (0.5, 0.75, 1, 1.5, 2, 3, 4))
+
+
+def heat(
+    town: Town, question: Filter, bandwidth_m: float | None = None, kernel: Kernel = "quartic"
+) -> npt.NDArray[np.float32]:
     """Kernel density of a view: (rows, columns) of reports per hectare, north on top."""
-    select = None if question.is_open else town.selected(town.view(question))
-    return town.heat_grid().density(select, bandwidth_m, kernel)
+    return town.kept(
+        ("heat", question, bandwidth_m, kernel),
+        lambda: town.heat_grid.density(
+            None if question.is_open else town.selected(town.view(question)),
+            bandwidth_m or bandwidths_m(town)[2], kernel,
+        ),
+    )  # fmt: skip
 
 
 def place_name(town: Town, layer: str, place_id: str) -> str:
@@ -190,7 +222,7 @@ def place_name(town: Town, layer: str, place_id: str) -> str:
 
 def heat_extent(town: Town) -> tuple[float, float, float, float]:
     """West, south, east, north of the heat raster, in degrees: its corners' extremes."""
-    west, south, east, north = town.heat_grid().bounds
+    west, south, east, north = town.heat_grid.bounds
     lon, lat = to_wgs84(
         np.array([west, east, west, east]), np.array([south, south, north, north]), town.settings.crs
     )  # fmt: skip

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -47,20 +47,20 @@ class Findings:
         self,
         at: Mask | Mapping[int, str],
         column: str,
-        values: pd.Series | npt.NDArray[Any] | Sequence[str] | None,
+        values: pd.Series | Callable[[int], str] | None,
         reason: str = "",
         remedy: str = "",
         level: Level = "error",
     ) -> None:
         """Note one problem at each position of a mask, or of a mapping position → reason.
 
-        `values`: what stands in the cells, aligned with the rows; None where the row has none.
+        `values`: what stands in the cells, by position; None where it is nothing.
         """
         reasons = at if isinstance(at, Mapping) else dict.fromkeys(np.flatnonzero(at), reason)
-        shown = None if values is None else np.asarray(values, dtype=object)
+        cells = values.to_numpy(object) if isinstance(values, pd.Series) else None
         for position, why in reasons.items():
-            value = None if shown is None else shown[position]
-            text = "" if value is None or value != value else str(value)
+            value = cells[position] if cells is not None else values(position) if values else None
+            text = value if isinstance(value, str) else ""  # a missing value is None or NaN
             if len(text) > _SHOWN:
                 text = text[:_SHOWN] + "…"
             row = int(self._rows[position])

@@ -41,7 +41,8 @@ NEAR_M = 5000.0
 _GAUSS = tuple(f"EPSG:{code}" for code in range(4534, 4555))  # CGCS2000, 3 degrees, without zone
 _HIT_M = 5.0  # a place is in a lane up to here from it
 _HITS_IF_TRUE = (0.5, 0.8)  # share of places in lanes under the true system: as seen, in this range
-_LEAST_CHANCE, _LEAST_HITS, _SURE = 0.02, 3, math.log(1000.0)
+_LEAST_CHANCE, _LEAST_HITS = 0.02, 3
+_SURE, _NO_CHANCE = math.log(1000.0), math.log(100.0)  # against another system, against chance
 _MOST_PLACES = 2000
 _APART_M = 25.0  # what lies closer together is one place: one piece of evidence
 _SHIFTS_M = tuple(
@@ -208,7 +209,8 @@ def _compare(file: _File, lanes: Lanes, candidates: Mapping[str, Decision]) -> _
     Under the true system a place lies in a lane with probability p (0.8, or the share seen if less,
     at least 0.5), under a wrong one with probability c: the mean share of the same places shifted
     by 150 to 900 m in 16 directions. A candidate is proven if it is 1,000 times likelier than every
-    other one and than mere chance, with at least three hits, and no shift does as well.
+    other one and 100 times likelier than mere chance (a file whose places have nothing to do with
+    lanes), with at least three hits, half as many again as any other, and no shift does as well.
     """
     metric = {
         name: from_wgs84(*decision.wgs84(file.x, file.y), lanes.crs)
@@ -229,8 +231,9 @@ def _compare(file: _File, lanes: Lanes, candidates: Mapping[str, Decision]) -> _
     if proven:
         hit, miss = math.log(p / c), math.log((1 - p) / (1 - c))
         rivals = [hits[best] - other for name, other in hits.items() if name != best]
-        proven = hits[best] * hit + (n - hits[best]) * miss >= _SURE
+        proven = hits[best] * hit + (n - hits[best]) * miss >= _NO_CHANCE
         proven &= all(more * (hit - miss) >= _SURE for more in rivals)
+        proven &= all(3 * more >= hits[best] for more in rivals)
     return _Comparison(n, hits, c, best if proven else None)
 
 

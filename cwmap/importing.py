@@ -16,6 +16,7 @@ from cwmap.norms import Categories
 from cwmap.reading import Rows, read
 from cwmap.store import Change, Merged, Settings, Workspace
 from cwmap.tables import PLACES, TABLES, Table, headers, table
+from cwmap.workbook import write_sheet
 from geo.coordinates import transform_geometries
 
 Step = Callable[[str, float], None]
@@ -205,3 +206,10 @@ def _place(change: Change, settings: Settings, ids: pd.Series | None, cache: Pat
     places = {name: change.read(name, wanted) for name, wanted in columns.items()}
     placed = placing.place(reports, places, settings.crs, settings.nearest_m, cache)
     change.place(placed.set_index(reports["report_id"].to_numpy(object)))
+
+
+def write_rejects(understood: Understood, path: Path) -> None:
+    """The rows that were not accepted, as the same sheet with one more column: what to mend."""
+    sheet = checking.rejects(understood.rows, understood.checked)
+    about = [("说明", "改正后把本表原样再次导入即可；“问题说明”一列会被忽略")]
+    write_sheet(path, sheet, headers={c: c for c in sheet.columns}, text_columns=set(sheet.columns), about=about)

@@ -20,11 +20,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cwmap import __version__, clusters, figures
+from cwmap.colours import breaks, heat_png
 from cwmap.errors import CwmapError
 from cwmap.filters import Filter
 from cwmap.town import Keeper, Town, keeper
 from cwmap.ui.assets import ASSETS
-from cwmap.ui.colours import breaks, heat_png
 from cwmap.ui.look import Look
 from cwmap.ui.scene import scene_script
 

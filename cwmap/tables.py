@@ -80,6 +80,7 @@ class Table:
 
 
 COORDINATES = ("lon", "lat", "wkt")
+EXAMPLE = "示例行"
 
 
 def normalise(header: str) -> str:
@@ -96,6 +97,11 @@ def headers(table: Table) -> dict[str, str]:
         for word in (column.name, column.label, column.header, *column.aliases):
             known.setdefault(normalise(word), column.name)
     return known
+
+
+def example(table: Table) -> dict[str, str]:
+    """The example row of a table's template, by column; its id says what it is."""
+    return {c.name: EXAMPLE if c.name == table.key else c.example for c in table.filled}
 
 
 def _place(*, required: bool = False) -> tuple[Column, ...]:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import geopandas as gpd
@@ -30,11 +33,13 @@ from geo.coordinates import transform_geometries
 from geo.heat import HeatGrid
 
 STATUSES = tuple(REPORTS["status"].choices)
+PLACED = tuple(REPORTS["placed_by"].choices)
 OPEN = tuple(STATUSES.index(s) for s in ("open", "assigned"))
 CLOSED = tuple(STATUSES.index(s) for s in ("fixed", "verified"))
 IN_TIME, LATE, UNKNOWN = 0, 1, 2
 """Lateness: fixed within the time limit (or not yet due); after it; fixed at an unknown time."""
-KEPT_VIEWS = 64
+KEPT = 64
+T = TypeVar("T")
 HEAT_WIDTH = 512
 
 
@@ -47,6 +52,7 @@ class Reports:
     status: Codes
     lateness: Codes
     source: Codes
+    placed: Codes
     place: dict[str, Codes]
     x: npt.NDArray[np.float64]
     y: npt.NDArray[np.float64]
@@ -84,24 +90,24 @@ class Town:
     sources: tuple[str, ...]
     first_day: date
     as_of: date
-    unplaced: int
     cube: Cube
-    _views: OrderedDict[Filter, View] = field(default_factory=OrderedDict, repr=False)
-    _heat: list[HeatGrid] = field(default_factory=list, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _kept: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict, repr=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    def kept(self, key: Hashable, make: Callable[[], T]) -> T:
+        """An answer that is kept as long as the town, among the last `KEPT`; made once."""
+        with self._lock:  # one at a time: two viewers who ask the same share the answer
+            if key not in self._kept:
+                self._kept[key] = make()
+                while len(self._kept) > KEPT:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(key)
+            answer: T = self._kept[key]
+            return answer
 
     def view(self, question: Filter) -> View:
         """What a filter means here; `UnknownName` for a category or place that does not exist."""
-        with self._lock:
-            if question in self._views:
-                self._views.move_to_end(question)
-                return self._views[question]
-        view = self._view(question)
-        with self._lock:
-            self._views[question] = view
-            while len(self._views) > KEPT_VIEWS:
-                self._views.popitem(last=False)
-        return view
+        return self.kept(("view", question), lambda: self._view(question))
 
     def _view(self, question: Filter) -> View:
         first = (question.start - self.first_day).days if question.start else 0
@@ -159,20 +165,14 @@ class Town:
                 return float(west), float(south), float(east), float(north)
         return 104.89, 33.37, 104.95, 33.41
 
+    @cached_property
     def heat_grid(self) -> HeatGrid:
-        """The town's heat raster with its reports binned; made once."""
-        with self._lock:
-            if not self._heat:
-                box = transform_geometries(
-                    np.array([shapely.box(*self.bounds)], object), "EPSG:4326", self.settings.crs
-                )[0]
-                w, s, e, n = box.bounds
-                pad = 0.05 * max(e - w, n - s)
-                bounds = (w - pad, s - pad, e + pad, n + pad)
-                self._heat.append(
-                    HeatGrid.build(self.reports.x, self.reports.y, bounds, width=HEAT_WIDTH)
-                )
-            return self._heat[0]
+        """The town's heat raster with its reports binned."""
+        degrees = np.array([shapely.box(*self.bounds)], object)
+        w, s, e, n = transform_geometries(degrees, "EPSG:4326", self.settings.crs)[0].bounds
+        pad = 0.05 * max(e - w, n - s)
+        bounds = (w - pad, s - pad, e + pad, n + pad)
+        return HeatGrid.build(self.reports.x, self.reports.y, bounds, width=HEAT_WIDTH)
 
 
 def open_town(workspace: Workspace) -> Town:
@@ -209,6 +209,7 @@ def open_town(workspace: Workspace) -> Town:
     reports = Reports(
         day=rows["day"].to_numpy(np.int32), category=_codes(rows["category"], pd.Index(codes)),
         status=status, lateness=lateness, source=_codes(rows["source"], pd.Index(sources)),
+        placed=_codes(rows["placed_by"], pd.Index(PLACED)),
         place=place, x=x, y=y, ids=rows["report_id"].to_numpy(object), hours_to_fix=hours,
         shapes={int(i): shapes[i] for i in wide},
     )  # fmt: skip
@@ -216,7 +217,6 @@ def open_town(workspace: Workspace) -> Town:
     return Town(
         settings=settings, revision=revision, categories=categories, layers=layers,
         reports=reports, codes=codes, sources=sources, first_day=first_day, as_of=as_of,
-        unplaced=int((rows["placed_by"] == "unplaced").sum()),
         cube=Cube(reports.day, place, sorts),
     )  # fmt: skip
 

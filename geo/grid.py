@@ -41,8 +41,7 @@ def checked_geometries(
     given = np.asarray(geometries, dtype=object)
     if given.ndim != 1:
         raise ValueError(f"geometries must be one-dimensional, not of shape {given.shape}")
-    missing = np.array([geometry is None for geometry in given], dtype=bool)
-    filled = np.where(missing, shapely.Polygon(), given)
+    filled = np.where(shapely.is_missing(given), shapely.Polygon(), given)
     alien = ~shapely.is_empty(filled) & ~np.isin(shapely.get_type_id(filled), types)
     if alien.any():
         names = ", ".join(kind.name for kind in types)
@@ -105,6 +104,7 @@ class Grid:
 
     @property
     def size(self) -> int:
+        """Number of cells."""
         return self.columns * self.rows
 
     def units(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
@@ -120,5 +120,6 @@ class Grid:
         return row * self.columns + column
 
     def centre(self, cell: Integers) -> tuple[Floats, Floats]:
+        """Coordinates of the middle of each cell."""
         row, column = np.divmod(cell, self.columns)
         return self.x0 + (column + 0.5) * self.cell_m, self.y0 + (row + 0.5) * self.cell_m

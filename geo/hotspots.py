@@ -79,7 +79,7 @@ def two_sided_p(z: npt.ArrayLike) -> Floats:
 
 
 def permutation_p(
-    values: npt.ArrayLike, adjacency: Adjacency, permutations: int = 999, seed: int = 0
+    values: npt.ArrayLike, adjacency: Adjacency, permutations: int = 9_999, seed: int = 0
 ) -> Floats:
     """Two-sided p of Gi* by conditional permutation, (n,): no assumption about the distribution.
 
@@ -91,7 +91,8 @@ def permutation_p(
     All units share the draws: each draw is the head of one random order of all units, and a unit
     that meets itself among its k takes the next one instead, which is the same as leaving it out of
     the order. So a sorted list of sums for each k answers for all units, but for those that met
-    themselves, which are put right one by one.
+    themselves, which are put right one by one. The chance in the draws is shared too: with few
+    permutations a whole map leans one way. They are cheap (9,999 on 100,000 units: below 0.3 s).
     """
     y = _checked(values, adjacency)
     if permutations < 1:
@@ -178,7 +179,8 @@ def empirical_bayes_rate(counts: npt.ArrayLike, exposure: npt.ArrayLike) -> Rate
         shape, inverse_scale = mean**2 / variance + count, mean / variance + base
         rate = shape / inverse_scale
     low, high = scipy.stats.gamma.ppf([[0.05], [0.95]], shape, scale=1 / inverse_scale)
-    return Rates(rate, np.minimum(low, rate), high)
+    # The mean of a very skewed posterior lies outside its middle 90 %.
+    return Rates(rate, np.minimum(low, rate), np.maximum(high, rate))
 
 
 class Trends(NamedTuple):

@@ -3,7 +3,7 @@
 How it works, in four steps:
 
 1. A square grid is laid over the polygons. Each polygon edge marks the cells that it touches:
-   the polygon's *boundary cells* (`_touched_cells`).
+   the polygon's *boundary cells* (`_boundary_cells`).
 2. Between two boundary cells of a row no edge of the polygon passes, so the cells between them
    are all inside or all outside: one exact test of one cell centre decides (`_inside_runs`).
 3. Each cell gets a code (`PolygonIndex.build`):
@@ -27,10 +27,10 @@ Coordinates are metres in a projected system; the boundary belongs to a polygon 
 from __future__ import annotations
 
 import os
-import tempfile
+import uuid
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,8 @@ TOLERANCE = 1e-6  # in cells; rounding in grid units stays below 1e-8 for MAX_CE
 # Rounding error of the cross product below, relative to the sum of its two terms: 3 units of
 # 2**-53 plus a little (Shewchuk 1997, Adaptive Precision Floating-Point Arithmetic, "ccw").
 CROSS_ERROR = 4e-16
-VERSION = 1
+VERSION = 1  # of the saved file
+STORED = ("code", "start", "entry_polygon", "entry_edge")  # tables of the saved file
 SAME_SHARE = 1e-9  # shares of a shape that differ by less are equal but for rounding
 
 
@@ -94,21 +95,12 @@ class PolygonIndex:
         cell_m = max(cell_m, float(area / MAX_CELLS) ** 0.5, float(length / MAX_BOUNDARY_CELLS))
         grid = Grid.around(shapes, cell_m, MAX_CELLS)
 
-        # Boundary entries (polygon, cell, edge): one for each pair of polygon and touched cell.
-        edge, cell = _touched_cells(grid, edges)
-        key = owner[edge] * grid.size + cell
-        order = np.argsort(key)
-        key = key[order]
-        new = np.flatnonzero(np.diff(key, prepend=-1))
-        alone = np.diff(new, append=len(key)) == 1
-        polygon, cell = np.divmod(key[new], grid.size)
-        edge = np.where(alone, edge[order[new]], ASK)
-        del key, order, new, alone
-
-        # Runs of cells that lie inside: add 1 (and the polygon's number) where a run begins,
-        # take it away behind its end; running sums then tell how many (and which) hold a cell.
         shapely.prepare(shapes)
+        polygon, cell, edge = _boundary_cells(grid, owner, edges)
         run_polygon, run_start, run_stop = _inside_runs(grid, shapes, polygon, cell)
+
+        # Add 1 (and the polygon's number) where a run begins and take it away behind its end:
+        # running sums then tell how many polygons hold a cell (and, if it is one, which).
         holders = np.zeros(grid.size, dtype=np.int32)
         code = np.zeros(grid.size, dtype=np.int32)
         for sums, step in ((holders, np.int32(1)), (code, run_polygon.astype(np.int32))):
@@ -219,59 +211,46 @@ class PolygonIndex:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the index, polygons included, to one .npz file: all of it or nothing."""
-        wkb = shapely.to_wkb(self.polygons)
         target = Path(path)
-        grid = self.grid
-        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
-            try:
+        part = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
+        wkb = [shapely.to_wkb(polygon) for polygon in self.polygons]
+        try:
+            with part.open("xb") as file:
                 np.savez(
                     file,
                     version=np.array(VERSION),
-                    grid=np.array([grid.x0, grid.y0, grid.cell_m, grid.columns, grid.rows]),
-                    code=self.code,
-                    start=self.start,
-                    entry_polygon=self.entry_polygon,
-                    entry_edge=self.entry_edge,
+                    grid=np.array(astuple(self.grid)),
                     wkb=np.frombuffer(b"".join(wkb), dtype=np.uint8),
-                    wkb_size=np.array([len(one) for one in wkb], dtype=np.int64),
+                    wkb_end=np.cumsum([len(one) for one in wkb], dtype=np.int64),
+                    **{name: getattr(self, name) for name in STORED},
                 )
                 file.flush()
                 os.fsync(file.fileno())
-                file.close()
-                os.replace(file.name, target)
-            except BaseException:
-                file.close()
-                os.unlink(file.name)
-                raise
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PolygonIndex:
         """Read what `save` wrote. ValueError if it is damaged or of another version."""
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             try:
-                if zipfile.ZipFile(file).testzip() is not None:
-                    raise ValueError("checksum")
-                with np.load(file, allow_pickle=False) as stored:
-                    tables = {name: stored[name] for name in stored.files}
-                version = int(tables["version"])
-                if version != VERSION:
-                    raise ValueError(f"version {version} instead of {VERSION}")
-                x0, y0, cell_m, columns, rows = tables["grid"].tolist()
-                ends = np.cumsum(tables["wkb_size"])
-                wkb = tables["wkb"].tobytes()
-                polygons = np.array(
-                    [wkb[a:b] for a, b in zip(ends - tables["wkb_size"], ends, strict=True)],
-                    dtype=object,
-                )
-                polygons = np.asarray(shapely.from_wkb(polygons), dtype=object)
-                return cls._of(
-                    polygons,
-                    _edges(polygons)[1],
-                    Grid(x0, y0, cell_m, int(columns), int(rows)),
-                    *(tables[name] for name in ("code", "start", "entry_polygon", "entry_edge")),
-                )
+                if damaged := zipfile.ZipFile(file).testzip():
+                    raise ValueError(f"{damaged} is damaged")
+                file.seek(0)
+                with np.load(file, allow_pickle=False) as archive:
+                    stored = dict(archive)
+                if stored["version"] != VERSION:
+                    raise ValueError(f"version {stored['version']}, not {VERSION}")
+                pieces = np.split(stored["wkb"], stored["wkb_end"])[:-1]
+                wkb = np.array([piece.tobytes() for piece in pieces], dtype=object)
+                x0, y0, cell_m, columns, rows = stored["grid"].tolist()
+                grid = Grid(x0, y0, cell_m, int(columns), int(rows))
+                polygons = np.asarray(shapely.from_wkb(wkb), dtype=object)
+                tables = (stored[name] for name in STORED)
+                return cls._of(polygons, _edges(polygons)[1], grid, *tables)
             except Exception as error:  # a damaged file fails in many ways
-                raise ValueError(f"{path} is not a usable polygon index: {error}") from error
+                raise ValueError(f"{path} is not a usable polygon index: {error!r}") from error
 
 
 def _edges(polygons: Geometries) -> tuple[Integers, Floats]:
@@ -281,6 +260,23 @@ def _edges(polygons: Geometries) -> tuple[Integers, Floats]:
     xy, ring = shapely.get_coordinates(rings, return_index=True)
     proper = (ring[1:] == ring[:-1]) & (xy[1:] != xy[:-1]).any(axis=1)
     return owner[part[ring[1:][proper]]], np.hstack([xy[:-1][proper], xy[1:][proper]])
+
+
+def _boundary_cells(
+    grid: Grid, owner: Integers, edges: Floats
+) -> tuple[Integers, Integers, Integers]:
+    """Every pair of a polygon and a cell that its edges touch, as (polygon, cell, edge).
+
+    Sorted by polygon, then cell. edge: the only one there, or ASK if there are several.
+    """
+    edge, cell = _touched_cells(grid, edges)
+    pair = owner[edge] * grid.size + cell
+    order = np.argsort(pair)
+    pair = pair[order]
+    first = np.flatnonzero(np.diff(pair, prepend=-1))
+    single = np.diff(first, append=len(pair)) == 1
+    polygon, cell = np.divmod(pair[first], grid.size)
+    return polygon, cell, np.where(single, edge[order[first]], ASK)
 
 
 def _touched_cells(grid: Grid, edges: Floats) -> tuple[Integers, Integers]:

@@ -1,5 +1,12 @@
 """问题清单: the reports behind the map, row by row."""
 
-from cwmap.ui import frame
+import streamlit as st
 
-frame.header(frame.town())
+from cwmap.ui import frame, listing, state
+
+town = frame.town()
+frame.header(town)
+state.open_state(town)
+with st.container(key="cw-page"):
+    st.html("<h1>问题清单</h1>")
+    listing.draw(town)

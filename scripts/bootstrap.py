@@ -22,10 +22,9 @@ PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 DONE = VENV / ".cwmap-setup"  # holds what the last whole run was made from
 OLDEST = (3, 11)
 
-# Asked of the Python in .venv: its place, then every distribution that lacks a file or part of one.
+# Asked of the Python in .venv: every distribution that lacks a file or part of one.
 INSPECT = """
-import importlib.metadata, pip, sys
-print(sys.prefix)
+import importlib.metadata, pip
 for each in importlib.metadata.distributions():
     for file in each.files or [None]:
         try:
@@ -94,13 +93,14 @@ def need_venv() -> None:
 def whole() -> bool:
     """True when .venv lies where it was made and no package in it is missing or half-copied."""
     try:
-        answer = subprocess.run(
-            [str(PYTHON), "-I", "-c", INSPECT], capture_output=True, text=True, check=False
-        )
-    except OSError:
+        made_as = (VENV / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace")
+        broken = subprocess.run(
+            [str(PYTHON), "-I", "-c", INSPECT], capture_output=True, text=True, check=True
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
         return False
-    prefix, *broken = answer.stdout.splitlines() or [""]
-    return answer.returncode == 0 and not broken and Path(prefix).resolve() == VENV.resolve()
+    # The line that holds the command it was made with ends in its place.
+    return not broken and any(line.endswith(f" {VENV}") for line in made_as.splitlines())
 
 
 def build(want: bytes) -> None:

@@ -96,12 +96,38 @@ def test_only_a_whole_environment_in_its_own_place_counts_as_whole(project: Path
     assert not bootstrap.whole()
 
 
-def test_an_environment_made_elsewhere_is_not_ours(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    elsewhere = project / "elsewhere"
+def test_an_environment_made_elsewhere_is_not_whole(project: Path) -> None:
+    elsewhere = project / "elsewhere" / ".venv"
     subprocess.run([sys.executable, "-m", "venv", elsewhere], check=True)
-    monkeypatch.setattr(
-        bootstrap, "PYTHON", elsewhere / bootstrap.PYTHON.relative_to(bootstrap.VENV)
-    )
+    elsewhere.rename(bootstrap.VENV)  # its scripts still name the old place
     assert not bootstrap.whole()
+
+
+def test_a_missing_venv_module_is_installed_or_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bootstrap.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(bootstrap.os, "geteuid", lambda: 0, raising=False)
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: "/usr/bin/apt-get")
+    done = record(monkeypatch)
+    bootstrap.need_venv()
+    assert done == ["-qq", f"python3.{sys.version_info[1]}-venv"]
+    monkeypatch.setattr(bootstrap.os, "geteuid", lambda: 1000, raising=False)
+    with pytest.raises(SystemExit):
+        bootstrap.need_venv()
+    assert len(done) == 2
+    assert "sudo apt-get install python3." in capsys.readouterr().err
+
+
+def test_an_old_python_hands_over_to_a_newer_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bootstrap.newer_python() == sys.executable
+    monkeypatch.setattr(bootstrap.sys, "version_info", (3, 9, 2))
+    found = {"python3.12": "/opt/python3.12", "python3.11": "/opt/python3.11"}
+    monkeypatch.setattr(bootstrap.shutil, "which", found.get)
+    assert bootstrap.newer_python() == "/opt/python3.12"
+    found.clear()
+    with pytest.raises(SystemExit):
+        bootstrap.newer_python()
+    assert "需要 Python 3.11" in capsys.readouterr().err

@@ -25,8 +25,8 @@ Array = NDArray[np.float64]
 
 CRS = "EPSG:4544"
 ORIGIN = (492_557.0, 3_696_005.0)
-HILL_STEP_M = 32.0
-TIERS_M = (55, 130, 220, 320, 430, 550, 690, 850)
+HILL_STEP_M = 40.0
+TIERS_M = (55, 130, 220, 320, 430, 550, 690, 850, 1030, 1230)
 
 
 def smooth(points: ArrayLike, step_m: float = 30.0) -> Array:
@@ -161,9 +161,10 @@ def _hills(
     x0, y0, x1, y1 = sheet.buffer(HILL_STEP_M).bounds
     x, y = np.arange(x0, x1, HILL_STEP_M), np.arange(y1, y0, -HILL_STEP_M)
     points = shapely.points(*(axis.ravel() for axis in np.meshgrid(x, y)))
-    rise = shapely.distance(plain, points)
-    foot = np.argmin([shapely.distance(line, points) for line in feet], axis=0)
-    along = np.choose(foot, [shapely.line_locate_point(line, points) for line in feet]) + 900 * foot
+    lines = [line.simplify(8) for line in feet]
+    rise = shapely.distance(plain.simplify(8), points)
+    foot = np.argmin([shapely.distance(line, points) for line in lines], axis=0)
+    along = np.choose(foot, [shapely.line_locate_point(line, points) for line in lines]) + 900 * foot
     # Gullies are sharp and spurs are round; both turn a little on their way up and fade.
     fold = np.abs(np.sin(along / 165 + rise / 900)) + 0.45 * np.abs(np.sin(along / 71 - rise / 500))
     height = rise * (1 + 0.9 * (fold - 0.92) * np.exp(-rise / 900))

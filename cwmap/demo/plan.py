@@ -61,7 +61,8 @@ def source(name: str) -> dict[str, Any]:
 def draw() -> Plan:
     """The whole map; the same object on every call, so do not change it."""
     plan, rng = source("plan"), np.random.default_rng(SEED)
-    ground, places = survey(plan), sites(plan, survey(plan))
+    ground = survey(plan)
+    places = sites(plan, ground)
     rows = streets.streets(plan, ground)
     faces = streets.faces(plan, ground, [line for _, line in rows])
     built, riverside = streets.settle(plan, ground, faces)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 import pandas as pd
+
+MAX_ROWS = 5_000_000
+MAX_COLUMNS = 300
 
 # NUL, and the marks that show nothing but make 编号 differ from 编号: zero-width blanks and joiners,
 # directions of writing (Windows dialogs put them into copied text), word joiner, BOM.
@@ -99,3 +102,27 @@ def _span_text(value: timedelta) -> str:
     seconds = round(value.total_seconds())
     sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
     return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+
+def column_letters(column: int) -> str:
+    """Excel's name of a column counted from 0: A … Z, AA …"""
+    name = ""
+    column += 1
+    while column:
+        column, letter = divmod(column - 1, 26)
+        name = chr(65 + letter) + name
+    return name
+
+
+def unique(labels: Sequence[str]) -> list[str]:
+    """Labels with （2）, （3） … behind those that came before."""
+    taken: set[str] = set()
+    result = []
+    for label in labels:
+        name, n = label, 1
+        while name in taken:
+            n += 1
+            name = f"{label}（{n}）"
+        taken.add(name)
+        result.append(name)
+    return result

@@ -14,10 +14,9 @@ import pandas as pd
 
 from cwmap.errors import UnreadableFile
 from cwmap.formats import headers
-from cwmap.formats.cells import stripped
+from cwmap.formats.cells import MAX_COLUMNS, MAX_ROWS, stripped
 from cwmap.formats.headers import Grid
 
-MAX_ROWS = 5_000_000
 SEPARATORS = ",\t;，、|"
 _PATTERN_LINES = 60  # lines in which the separator is looked for
 _UNUSED = "\x1f"  # stands in for a separator of more than one byte
@@ -80,7 +79,7 @@ def _parse(text: str, separator: str, lines_before: int) -> pd.DataFrame:
     width, starts = (_quoted_shape if quoted else _plain_shape)(content, separator)
     if len(starts) > MAX_ROWS:
         raise UnreadableFile(f"超过 {MAX_ROWS:,} 行，请分成几个文件导入")
-    if width > 10 * headers.MAX_COLUMNS:
+    if width > 10 * MAX_COLUMNS:
         raise UnreadableFile(f"有一行多达 {width:,} 列，请确认文件是表格，并检查分隔符和引号")
     try:
         cells = pd.read_csv(

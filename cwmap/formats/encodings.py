@@ -23,7 +23,7 @@ _SHOWN = {"utf-8": "UTF-8", "gb18030": "GB18030", "utf-16": "UTF-16", "cp950": "
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
-_SAVE_AGAIN = "请在 WPS 或 Excel 中打开，另存为“CSV UTF-8”或 .xlsx 后再导入"
+_SAVE_AGAIN = "请另存为 UTF-8 编码后再导入（表格可在 WPS 中另存为“CSV UTF-8”或 .xlsx）"
 
 _CONTROLS = re.compile("[\x01-\x08\x0e-\x19\x1b-\x1f]")
 _HEAD = 1 << 16  # characters that are looked at to tell text from other bytes

@@ -13,12 +13,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from cwmap.errors import UnreadableFile
+from cwmap.formats.cells import MAX_COLUMNS, column_letters, unique
 from cwmap.tables import normalise
 
 HEAD_ROWS = 30  # rows in which a header is looked for
 HEADER_HEIGHT = 3  # rows that one header may have
 TAIL_ROWS = 30  # rows at the end in which signatures and totals are looked for
-MAX_COLUMNS = 300
 
 Cell = str | None
 # First and last row and column, counted from 0.
@@ -160,20 +160,6 @@ def table(grid: Grid, known: Collection[str]) -> tuple[pd.DataFrame, list[str]]:
     return body, notes
 
 
-def unique(labels: Sequence[str]) -> list[str]:
-    """Labels with （2）, （3） … behind those that came before."""
-    taken: set[str] = set()
-    result = []
-    for label in labels:
-        name, n = label, 1
-        while name in taken:
-            n += 1
-            name = f"{label}（{n}）"
-        taken.add(name)
-        result.append(name)
-    return result
-
-
 def _header_notes(
     header: Header, rows: Sequence[Sequence[Cell]], numbers: pd.Index, known: Collection[str]
 ) -> list[str]:
@@ -227,20 +213,10 @@ def _unlabelled_notes(body: pd.DataFrame, columns: list[int], letters: bool) -> 
     for column in columns:
         lost = body.index[body.iloc[:, column].notna()]
         if len(lost):
-            name = f"{_letters(column)} 列" if letters else f"第 {column + 1} 列"
+            name = f"{column_letters(column)} 列" if letters else f"第 {column + 1} 列"
             rows = "、".join(map(str, lost[:5])) + (" 等" if len(lost) > 5 else "")
             notes.append(f"{name}没有表头，其中 {len(lost)} 个单元格未读入（第 {rows} 行）")
     return notes
-
-
-def _letters(column: int) -> str:
-    """Excel's name of a column counted from 0: A … Z, AA …"""
-    name = ""
-    column += 1
-    while column:
-        column, letter = divmod(column - 1, 26)
-        name = chr(65 + letter) + name
-    return name
 
 
 def _filled(

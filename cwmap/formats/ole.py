@@ -6,20 +6,19 @@ that is not there, makes it ask for more memory than there is, and the whole pro
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from cwmap.errors import UnreadableFile
+from cwmap.formats.cells import column_letters
 
 SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _DAMAGED = "文件已损坏或没有下载完整，请在 WPS 中打开，另存为 .xlsx 后再导入"
 _PASSWORD = "文件有密码，请在 WPS 或 Excel 中取消密码后再导入"
 _LAST_SECTOR = 0xFFFFFFFA  # larger numbers are marks: end of chain, free
-_SMALL_STREAM = 4096  # shorter streams lie in sectors of 64 bytes
+_SMALL_STREAM, _SHORT_SECTOR = 4096, 64  # shorter streams lie in shorter sectors
 _ROWS, _COLUMNS = 65_536, 256  # of an .xls sheet
 
 # Records of a workbook (MS-XLS 2.3).
@@ -54,25 +53,22 @@ def _streams(content: bytes) -> dict[str, bytes]:
     size = 1 << shift
     if shift not in (9, 12) or max(directories, fats, minis, more) * size > len(content):
         raise UnreadableFile(_DAMAGED)
-    sectors = _Sectors(content[size:], size, content[76:512], first_more)
+    sectors, short = _Sectors(content[size:], size), _Sectors(b"", _SHORT_SECTOR)
+    sectors.link(sectors.table(list(struct.unpack_from("<109I", content, 76)), first_more))
     directory = sectors.stream(first_directory)
-    mini: _Sectors | None = None
     streams: dict[str, bytes] = {}
     for at in range(0, len(directory) - 127, 128):
         name = directory[at : at + 64].decode("utf-16-le", "replace").split("\0")[0]
         first, length = struct.unpack_from("<IQ" if shift == 12 else "<II", directory, at + 116)
+        wanted = at == 0 or name in ("Workbook", "Book")
+        if wanted and length > len(content):
+            raise UnreadableFile(_DAMAGED)
         if at == 0:  # the root holds the short streams
-            if length > len(content):
-                raise UnreadableFile(_DAMAGED)
-            short = sectors.stream(first) if length else b""
-            mini_fat = sectors.stream(first_mini) if minis else b""
-            mini = _Sectors(short, 64, b"", fat=np.frombuffer(mini_fat, "<u4"))
-        elif name in ("Workbook", "Book"):
-            assert mini is not None
-            if length > len(content):
-                raise UnreadableFile(_DAMAGED)
-            place = mini if length < _SMALL_STREAM else sectors
-            streams.setdefault(name, place.stream(first)[:length])
+            short = _Sectors(sectors.stream(first) if length else b"", _SHORT_SECTOR)
+            short.link(sectors.stream(first_mini) if minis else b"")
+        elif wanted and name not in streams:
+            place = short if length < _SMALL_STREAM else sectors
+            streams[name] = place.stream(first)[:length]
         else:
             streams.setdefault(name, b"")
     return streams
@@ -81,46 +77,41 @@ def _streams(content: bytes) -> dict[str, bytes]:
 class _Sectors:
     """Equal pieces of a file, strung together by a table that names the next piece of each."""
 
-    def __init__(
-        self,
-        body: bytes,
-        size: int,
-        table: bytes,
-        more: int = 0xFFFFFFFF,
-        fat: npt.NDArray[np.uint32] | None = None,
-    ) -> None:
+    def __init__(self, body: bytes, size: int) -> None:
         self._body, self._size = body, size
         self._count = -(-len(body) // size)
-        if fat is None:
-            fat = np.frombuffer(b"".join(self._table(table, more)), "<u4")
-        self._next = fat.tolist()
+        self._next: list[int] = []
+
+    def link(self, table: bytes) -> None:
+        """Take the table, as bytes."""
+        self._next = np.frombuffer(table[: len(table) // 4 * 4], "<u4").tolist()
 
     def stream(self, first: int) -> bytes:
         """All pieces from `first` on; UnreadableFile if they run in a circle or out of the file."""
-        pieces = []
+        pieces: list[bytes] = []
         while first < _LAST_SECTOR:
-            pieces.append(self._piece(first))
+            pieces.append(self.piece(first))
             if len(pieces) > self._count:
                 raise UnreadableFile(_DAMAGED)
             first = self._next[first]
         return b"".join(pieces)
 
-    def _table(self, table: bytes, more: int) -> Iterator[bytes]:
-        """The pieces that hold the table: 109 are listed in the header, the others in a chain."""
-        seen = 0
-        while True:
-            for piece in struct.unpack(f"<{len(table) // 4}I", table):
-                if piece < _LAST_SECTOR:
-                    yield self._piece(piece)
-            if more >= _LAST_SECTOR:
-                return
-            seen += 1
-            if seen > self._count:
+    def table(self, listed: list[int], more: int) -> bytes:
+        """The table of a whole file: its first 109 pieces are listed, the others in a chain."""
+        chained = 0
+        while more < _LAST_SECTOR:
+            *numbers, more = struct.unpack(f"<{self._size // 4}I", self.piece(more))
+            listed = listed + numbers
+            chained += 1
+            if chained > self._count:
                 raise UnreadableFile(_DAMAGED)
-            *_, more = struct.unpack(f"<{self._size // 4}I", self._piece(more))
-            raise NotImplementedError
+        listed = [number for number in listed if number < _LAST_SECTOR]
+        if len(listed) > self._count:
+            raise UnreadableFile(_DAMAGED)
+        return b"".join(map(self.piece, listed))
 
-    def _piece(self, number: int) -> bytes:
+    def piece(self, number: int) -> bytes:
+        """One piece by its number."""
         if number >= self._count:
             raise UnreadableFile(_DAMAGED)
         return self._body[number * self._size : (number + 1) * self._size]
@@ -169,15 +160,5 @@ def _sheet(book: bytes, start: int) -> list[str]:
                 kind == _FORMULA and data[6] == 2 and data[12:14] == b"\xff\xff"
             )
             if is_error:
-                errors.append(f"{letters(column)}{row + 1}")
+                errors.append(f"{column_letters(column)}{row + 1}")
     return errors
-
-
-def letters(column: int) -> str:
-    """Excel's name of a column counted from 0: A … Z, AA …"""
-    name = ""
-    column += 1
-    while column:
-        column, letter = divmod(column - 1, 26)
-        name = chr(65 + letter) + name
-    return name

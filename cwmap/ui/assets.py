@@ -56,13 +56,11 @@ LEFT_OUT = frozenset(
 _ICONS = "vendor/leaflet/images/"
 _REMOTE = re.compile(r"\s*(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 _CSS_URL = re.compile(r"""url\(\s*(["']?)(.*?)\1\s*\)""", re.IGNORECASE)
-# In a script: a tag with a remote source, or a remote image in a style. Links to click are fine.
-_FETCHING_TEXT = re.compile(
-    r"""(?:<|\\u003c)[a-z][^<>]*?\b(?:src|srcset|poster|data)\s*=\s*[\\"']*(?:https?:)?//"""
-    r"""|(?:<|\\u003c)link\b[^<>]*?\bhref\s*=\s*[\\"']*(?:https?:)?//"""
-    r"""|\burl\(\s*[\\"']*(?:https?:)?//|@import\b""",
-    re.IGNORECASE,
+# In a script: a remote source (within a tag, see `_in_tag`), or a remote image in a style.
+_SOURCE = re.compile(
+    r"""\b(?:src|srcset|poster|data|(href))\s*=\s*[\\"']*(?:https?:)?//""", re.IGNORECASE
 )
+_STYLE = re.compile(r"""\burl\(\s*[\\"']*(?:https?:)?//|@import\b""", re.IGNORECASE)
 
 
 class UnvendoredAsset(RuntimeError):
@@ -144,7 +142,7 @@ def _walk(element: Element) -> Iterator[Element]:
     seen: set[int] = set()
     waiting: list[Element] = [element]
     while waiting:
-        one = waiting.pop(0)
+        one = waiting.pop()
         if id(one) in seen:
             continue
         seen.add(id(one))
@@ -293,6 +291,18 @@ def _inline_icons() -> str:
     return f"L.Icon.Default.imagePath = ''; L.Icon.Default.mergeOptions({options!r});"
 
 
+def _in_tag(script: str, found: re.Match[str]) -> bool:
+    """Whether an attribute in a script's text stands in a tag that fetches; links to click do not.
+
+    Looks back by hand: one pattern for it all takes minutes on a large map.
+    """
+    before = script[max(0, found.start() - 1000) : found.start()]
+    before = before.replace("\\u003c", "<").replace("\\u003e", ">")
+    tag = before[before.rfind("<") :] if "<" in before else ""
+    opened = tag[1:2].isalpha() and ">" not in tag
+    return opened and (found[1] is None or tag[1:].lower().startswith("link"))
+
+
 class _Leftovers(HTMLParser):
     """Collects what a browser would fetch on opening a page: tags, styles, texts in scripts."""
 
@@ -324,7 +334,8 @@ class _Leftovers(HTMLParser):
         if self._inside == "style":
             self._styles(data)
         elif self._inside == "script":
-            self.found += [found[0][:200] for found in _FETCHING_TEXT.finditer(data)]
+            self.found += [found[0] for found in _STYLE.finditer(data)]
+            self.found += [found[0] for found in _SOURCE.finditer(data) if _in_tag(data, found)]
 
     def _styles(self, text: str) -> None:
         self.found += [found[0][:200] for found in re.finditer(r"@import\b[^;]*", text)]

@@ -15,7 +15,7 @@ from cwmap.privacy import masked
 from cwmap.store import column
 from cwmap.tables import REPORTS, ROLE, STATUS, TABLES
 from cwmap.town import Town
-from cwmap.ui import state
+from cwmap.ui import frame, state
 
 ACCENT = "#0f6e6e"
 RECENT = 6
@@ -50,10 +50,11 @@ def metrics(town: Town) -> None:
         )
         + "</div>"
     )
-    if town.unplaced:
+    lost = figures.unplaced(town, state.question())
+    if lost:
         st.page_link(
-            st.session_state["doors"][1], label=f"另有 {town.unplaced:,} 件未定位 ›",
-            query_params={"placed": "unplaced"},
+            frame.door("reports"), label=f"其中 {lost:,} 件未定位，不在图上 ›",
+            query_params={**state.question().to_query(), "placed": "unplaced"},
         )  # fmt: skip
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import wraps
 from html import escape
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from cwmap import server
+from cwmap.colours import RAMPS
 from cwmap.errors import CwmapError
 from cwmap.shipped import shipped
 from cwmap.town import Town
 from cwmap.ui.assets import ASSETS
-from cwmap.ui.colours import RAMPS
 
 T = TypeVar("T")
 
@@ -34,13 +34,17 @@ def doors(pages: Mapping[str, tuple[str, str]]) -> None:
     style = (ASSETS / "page.css").read_text(encoding="utf-8")
     # Streamlit does not tell style sheets which theme it has.
     st.html(f"<style>{style}{DARK if st.context.theme.type == 'dark' else ''}</style>")
-    entries = [
-        st.Page(str(shipped(file)), title=title, url_path=path, default=not at)
+    entries = {
+        path: st.Page(str(shipped(file)), title=title, url_path=path, default=not at)
         for at, (path, (file, title)) in enumerate(pages.items())
-    ]
-    chosen = st.navigation(entries, position="hidden")
+    }
     st.session_state["doors"] = entries
-    sentence(chosen.run)()
+    sentence(st.navigation(list(entries.values()), position="hidden").run)()
+
+
+def door(path: str) -> Any:
+    """The page at a url path, to link to."""
+    return st.session_state["doors"][path]
 
 
 def sentence(draw: Callable[[], T]) -> Callable[[], T | None]:
@@ -78,8 +82,8 @@ def header(town: Town) -> None:
         st.html(
             f'<div class="cw-title"><b>创卫一张图</b><span>{escape(town.settings.name)}</span>{badge}</div>'
         )
-        for door in st.session_state.get("doors", []):
-            st.page_link(door)
+        for entry in st.session_state["doors"].values():
+            st.page_link(entry)
         st.html(f'<div class="cw-asof">数据截至 {town.as_of:%Y-%m-%d}</div>')
 
 

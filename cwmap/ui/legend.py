@@ -8,10 +8,10 @@ import numpy as np
 import streamlit as st
 
 from cwmap import figures
+from cwmap.colours import breaks
 from cwmap.town import Town
 from cwmap.ui import state
-from cwmap.ui.colours import breaks
-from cwmap.ui.look import BANDWIDTHS_M, OVERLAYS, SURFACES
+from cwmap.ui.look import OVERLAYS, SURFACES
 from cwmap.ui.map import UNITS
 
 TITLES = {"heat": "问题密度", "lanes": "巷道问题率", "cells": "网格问题率"}
@@ -37,15 +37,17 @@ def draw(town: Town, painted: dict[str, Any]) -> None:
     if look.surface == "heat":
         density = figures.heat(town, state.question(), look.bandwidth_m)
         steps = breaks(float(np.max(density, initial=0.0)))
-        note = f"核密度：四次核，带宽 {look.bandwidth_m} 米"
+        options = figures.bandwidths_m(town)
+        width = look.bandwidth_m or options[2]
+        note = f"核密度：四次核，带宽 {width} 米"
     else:
         steps = painted[look.surface]["steps"]
         note = "每百米巷道的问题数" if look.surface == "lanes" else "每公顷网格的问题数"
     st.html(_swatches(TITLES[look.surface], UNITS[look.surface], steps, note))
     if look.surface == "heat":
-        st.session_state["w-bandwidth"] = look.bandwidth_m
+        st.session_state["w-bandwidth"] = width
         st.select_slider(
-            "带宽", BANDWIDTHS_M, key="w-bandwidth", format_func=lambda m: f"{m} 米",
+            "带宽", sorted({*options, width}), key="w-bandwidth", format_func=lambda m: f"{m} 米",
             label_visibility="collapsed",
             on_change=lambda: state.show(bandwidth_m=st.session_state["w-bandwidth"]),
         )  # fmt: skip

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 SURFACES = {"heat": "热力", "lanes": "巷道", "cells": "网格", "none": "仅底图"}
 OVERLAYS = {"reports": "问题点", "facilities": "设施", "areas": "片区", "communities": "社区"}
-BANDWIDTHS_M = (40, 60, 80, 100, 150, 200, 300, 400)
+WIDEST_M = 20_000
 PICKED = ("lanes", "cells", "reports")
 
 
 @dataclass(frozen=True)
 class Look:
-    """What the map shows. `picked` is (layer, id) of what was clicked."""
+    """What the map shows. `bandwidth_m`: None is the town's own; `picked`: (layer, id) clicked."""
 
     surface: str = "heat"
     show: tuple[str, ...] = ("reports", "facilities", "areas")
-    bandwidth_m: int = 80
+    bandwidth_m: int | None = None
     picked: tuple[str, str] | None = None
 
     @classmethod
@@ -33,7 +33,7 @@ class Look:
         return cls(
             surface=surface if surface in SURFACES else plain.surface,
             show=show,
-            bandwidth_m=int(width) if width in map(str, BANDWIDTHS_M) else plain.bandwidth_m,
+            bandwidth_m=int(width) if width.isdecimal() and 0 < int(width) <= WIDEST_M else None,
             picked=(layer, place_id) if layer in PICKED and place_id else None,
         )
 
@@ -45,7 +45,7 @@ class Look:
             query["surface"] = self.surface
         if set(self.show) != set(plain.show):
             query["show"] = ",".join(self.show)
-        if self.bandwidth_m != plain.bandwidth_m:
+        if self.bandwidth_m:
             query["bandwidth"] = str(self.bandwidth_m)
         if self.picked:
             query["pick"] = ":".join(self.picked)

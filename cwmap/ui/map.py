@@ -20,10 +20,10 @@ from jinja2 import Template
 from streamlit_folium import st_folium
 
 from cwmap import figures
+from cwmap.colours import RAMPS, breaks, classes
 from cwmap.filters import Filter
 from cwmap.town import Town
 from cwmap.ui.assets import asset_url, localize
-from cwmap.ui.colours import RAMPS, breaks, classes
 from cwmap.ui.look import Look
 from cwmap.ui.scene import scene_script
 
@@ -80,6 +80,7 @@ def paint_state(
     query = {**question.to_query(), "rev": str(town.revision)}
     state: dict[str, Any] = {
         "show": [*look.show],
+        "surface": look.surface != "none",
         "colours": RAMPS,
         "heat": None,
         "cells": None,
@@ -97,7 +98,7 @@ def paint_state(
         values = place_values(figures.lanes(town, question), "lanes")
         state["lanes"] = values if look.surface == "lanes" else {**values, "classes": ""}
     if look.surface == "heat":
-        query |= {"bandwidth": str(look.bandwidth_m)}
+        query |= {"bandwidth": str(look.bandwidth_m or figures.bandwidths_m(town)[2])}
         state["heat"] = {"query": urlencode(query), "bounds": heat_bounds(town)}
     return state
 

@@ -22,6 +22,15 @@
   const FONT = '"PingFang SC","Microsoft YaHei","Noto Sans CJK SC","Source Han Sans SC",' +
     '"WenQuanYi Micro Hei",sans-serif';
 
+  const icon = (paths) => '<svg viewBox="0 0 24 24" width="19" height="19" fill="none" stroke="currentColor" ' +
+    `stroke-width="2" stroke-linecap="round" stroke-linejoin="round">${paths}</svg>`;
+  const ICONS = {
+    plus: icon('<path d="M12 5v14M5 12h14"/>'), minus: icon('<path d="M5 12h14"/>'),
+    home: icon('<path d="M4 11 12 4l8 7v9h-5v-6H9v6H4z"/>'),
+    screen: icon('<path d="M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5"/>'),
+    theme: icon('<circle cx="12" cy="12" r="8"/><path d="M12 4a8 8 0 0 1 0 16z" fill="currentColor"/>'),
+  };
+
   /* ---- small things ---- */
 
   function outer() {
@@ -278,7 +287,13 @@
     const s = this.paintState;
     if (!s) return;
     this.toggle(this.binLayer, s.show.includes("facilities") && this.map.getZoom() >= 16);
-    if (!s.reports || !outer()) { this.reports.clearLayers(); return; }
+    // Over a surface the single reports show only closer up: from far they would hide it.
+    const near = !s.surface || this.map.getZoom() >= this.homeZoom + 1;
+    if (!s.reports || !outer() || !near) {
+      this.reports.clearLayers();
+      this.reportsUrl = null;
+      return;
+    }
     const b = this.map.getBounds().pad(0.1);
     const box = [b.getWest(), b.getSouth(), b.getEast(), b.getNorth()].map((v) => v.toFixed(5));
     const url = `${SERVER}reports.json?${s.reports.query}&bbox=${box}&zoom=${this.map.getZoom()}`;
@@ -322,7 +337,10 @@
 
   CW.prototype.goHome = function (animate) {
     const [w, s, e, n] = this.scene.bounds;
-    this.map.fitBounds([[s, w], [n, e]], { ...this.padding(), animate });
+    const town = L.latLngBounds([[s, w], [n, e]]);
+    this.map.fitBounds(town, { ...this.padding(), animate });
+    const { paddingTopLeft: a, paddingBottomRight: b, padding: p } = this.padding();
+    this.homeZoom = this.map.getBoundsZoom(town, false, a ? L.point(a).add(b) : L.point(p).multiplyBy(2));
   };
 
   /* Floating panels cover the sides: the town belongs between them. */
@@ -372,11 +390,11 @@
     const bar = L.Control.extend({ onAdd() {
       const box = L.DomUtil.create("div", "leaflet-bar cw-bar");
       box.append(
-        button("＋", "放大", () => cw.map.zoomIn()), button("－", "缩小", () => cw.map.zoomOut()),
-        button("⌂", "回到全镇", () => cw.fly({ home: true })));
+        button(ICONS.plus, "放大", () => cw.map.zoomIn()), button(ICONS.minus, "缩小", () => cw.map.zoomOut()),
+        button(ICONS.home, "回到全镇", () => cw.fly({ home: true })));
       if (outer()) {
-        box.append(button("⛶", "会议模式：只看地图，全屏", () => cw.meeting()),
-          button("◐", "深色／浅色", () => cw.switchTheme()));
+        box.append(button(ICONS.screen, "会议模式：只看地图，全屏", () => cw.meeting()),
+          button(ICONS.theme, "深色／浅色", () => cw.switchTheme()));
       }
       L.DomEvent.disableClickPropagation(box);
       return box;

@@ -1,0 +1,263 @@
+"""Which polygon holds each point: geo.locate side by side with other engines, as ratios.
+
+    PYTHONPATH=. python benchmarks/locate.py [--quick]
+
+All engines do the same job in the same run, in turn, and their answers are checked to be equal:
+for a town of 180 lane strips over 3,000 grid cells, how many points each polygon holds (and the
+sum of the points' numbers, so that no pair can be wrong unseen). What is timed: the join and the
+count, for geo.locate from plain coordinates with its index built (it is kept with the boundaries),
+for the others from their own geometry objects, tables and trees, made beforehand.
+
+An engine that is not installed is left out, and said to be. The two outside engines:
+    pip install sedonadb==0.5.0 geoarrow-pyarrow duckdb==1.5.5 duckdb-extension-spatial==1.5.5
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from geo.locate import PolygonIndex
+from geo.nearest import NearestIndex
+
+Answer = tuple[np.ndarray, ...]
+Engine = Callable[[], Answer]
+
+COLUMNS, ROWS, STEP_M, LANES = 60, 50, 70.0, 180
+CORNER = np.array([492_000.0, 3_694_000.0])
+NEAR_M = 30.0
+COUNT_SQL = """
+    SELECT polygon, count(*) AS n, sum(point) AS s
+    FROM points JOIN polygons ON ST_Intersects(polygons.geometry, points.geometry)
+    GROUP BY polygon
+"""
+
+
+def town(seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """(lane strips followed by grid cells, centre lines of the lanes): crooked, cells share edges."""
+    rng = np.random.default_rng(seed)
+    at = np.stack(np.meshgrid(np.arange(COLUMNS + 1), np.arange(ROWS + 1)), axis=-1) * STEP_M
+    at = at + rng.uniform(-15, 15, at.shape) + CORNER
+    across = (at[:, 1:] + at[:, :-1]) / 2 + rng.uniform(-5, 5, at[:, 1:].shape)
+    along = (at[1:] + at[:-1]) / 2 + rng.uniform(-5, 5, at[1:].shape)
+    ring = [
+        *(at[:-1, :-1], across[:-1], at[:-1, 1:], along[:, 1:]),
+        *(at[1:, 1:], across[1:], at[1:, :-1], along[:, :-1]),
+    ]
+    cells = shapely.polygons(np.stack(ring, axis=2).reshape(-1, 8, 2))
+    lines = []
+    for _ in range(LANES):
+        corners = rng.integers(4, 10)
+        heading = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.25, corners))
+        steps = np.stack([np.cos(heading), np.sin(heading)], 1) * rng.uniform(20, 60, (corners, 1))
+        begin = CORNER + rng.uniform(0.05, 0.95, 2) * (COLUMNS * STEP_M, ROWS * STEP_M)
+        lines.append(shapely.linestrings(begin + np.cumsum(steps, axis=0)))
+    strips = shapely.buffer(lines, rng.uniform(2, 6, LANES), quad_segs=4)
+    return np.concatenate([strips, cells]), np.array(lines)
+
+
+def reports(number: int, lines: np.ndarray, seed: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of points: 3 of 10 along lanes (5 m scatter), the others all over the town."""
+    rng = np.random.default_rng(seed)
+    xy = CORNER + rng.uniform(-0.02, 1.02, (number, 2)) * (COLUMNS * STEP_M, ROWS * STEP_M)
+    on_lane = np.flatnonzero(rng.random(number) < 0.3)
+    lane = lines[rng.integers(0, len(lines), len(on_lane))]
+    foot = shapely.line_interpolate_point(lane, rng.random(len(lane)), normalized=True)
+    xy[on_lane] = shapely.get_coordinates(foot) + rng.normal(0, 5, (len(lane), 2))
+    return xy[:, 0].copy(), xy[:, 1].copy()
+
+
+def counted(point: np.ndarray, polygon: np.ndarray, number: int) -> Answer:
+    """(points in each polygon, sum of their numbers)."""
+    return (
+        np.bincount(polygon, minlength=number),
+        np.bincount(polygon, weights=point, minlength=number).astype(np.int64),
+    )
+
+
+def join_engines(
+    polygons: np.ndarray, x: np.ndarray, y: np.ndarray, index: PolygonIndex
+) -> Iterator[tuple[str, Engine | None]]:
+    """(name, engine), None for one that is not installed."""
+    n = len(polygons)
+    points = gpd.GeoDataFrame({"point": np.arange(len(x))}, geometry=shapely.points(x, y))
+    areas = gpd.GeoDataFrame({"polygon": np.arange(n)}, geometry=polygons)
+    tree = shapely.STRtree(polygons)
+
+    def sjoin() -> Answer:
+        joined = gpd.sjoin(points, areas, predicate="intersects")
+        return counted(joined["point"].to_numpy(), joined["polygon"].to_numpy(), n)
+
+    yield "geo.locate", lambda: counted(*index.pairs(x, y), n)
+    yield "geopandas.sjoin", sjoin
+    yield "shapely.STRtree", lambda: counted(*tree.query(points.geometry, "intersects"), n)
+    for name, module, make in (
+        ("SedonaDB", "sedonadb", sedona_engine),
+        ("DuckDB spatial", "duckdb_extension_spatial", duckdb_engine),
+    ):
+        yield name, make(points, areas) if importlib.util.find_spec(module) else None
+
+
+def by_polygon(polygon: np.ndarray, n: np.ndarray, s: np.ndarray, number: int) -> Answer:
+    answer = np.zeros((2, number), dtype=np.int64)
+    answer[:, np.asarray(polygon)] = n, s
+    return answer[0], answer[1]
+
+
+def sedona_engine(points: gpd.GeoDataFrame, areas: gpd.GeoDataFrame) -> Engine:
+    import sedonadb
+
+    database = sedonadb.connect()
+    database.create_data_frame(points).to_view("points")
+    database.create_data_frame(areas).to_view("polygons")
+
+    def run() -> Answer:
+        table = database.sql(COUNT_SQL).to_pandas()
+        return by_polygon(table["polygon"], table["n"], table["s"], len(areas))
+
+    return run
+
+
+def duckdb_engine(points: gpd.GeoDataFrame, areas: gpd.GeoDataFrame) -> Engine:
+    import duckdb
+    import duckdb_extension_spatial
+    import pandas as pd
+
+    folder = Path(duckdb_extension_spatial.__path__[0])
+    database = duckdb.connect()
+    database.execute(f"LOAD '{next(folder.rglob('spatial.duckdb_extension')).as_posix()}'")
+    for name, key, frame in (("points", "point", points), ("polygons", "polygon", areas)):
+        database.register("given", pd.DataFrame({key: frame[key], "wkb": frame.to_wkb().geometry}))
+        database.execute(
+            f"CREATE TABLE {name} AS SELECT {key}, ST_GeomFromWKB(wkb) AS geometry FROM given"
+        )
+
+    def run() -> Answer:
+        table = database.execute(COUNT_SQL).fetchnumpy()
+        return by_polygon(table["polygon"], table["n"], table["s"], len(areas))
+
+    return run
+
+
+def nearest_engines(
+    lanes: np.ndarray, x: np.ndarray, y: np.ndarray, index: NearestIndex
+) -> Iterator[tuple[str, Engine]]:
+    """Distance to the nearest lane within NEAR_M of each point, NaN beyond."""
+    points = gpd.GeoDataFrame({"point": np.arange(len(x))}, geometry=shapely.points(x, y))
+    areas = gpd.GeoDataFrame(geometry=lanes)
+    tree = shapely.STRtree(lanes)
+
+    def sjoin_nearest() -> Answer:
+        joined = gpd.sjoin_nearest(points, areas, max_distance=NEAR_M, distance_col="distance_m")
+        answer = np.full(len(x), np.nan)
+        answer[joined["point"]] = joined["distance_m"]
+        return (answer,)
+
+    def dwithin() -> Answer:
+        point, lane = tree.query(points.geometry, "dwithin", NEAR_M)
+        answer = np.full(len(x), np.inf)
+        np.minimum.at(answer, point, shapely.distance(points.geometry.values[point], lanes[lane]))
+        return (np.where(answer <= NEAR_M, answer, np.nan),)
+
+    yield "geo.nearest", lambda: index.query(x, y)[1:]
+    yield "geopandas.sjoin_nearest", sjoin_nearest
+    yield "shapely dwithin", dwithin
+
+
+def compare(engines: Iterator[tuple[str, Engine | None]], rounds: int, build_s: float) -> None:
+    """Run all in turn, check that the answers are equal, and print medians and ratios."""
+    ready: dict[str, Engine] = {}
+    for name, engine in engines:
+        if engine is None:
+            print(f"{name}: not installed, left out")
+        else:
+            ready[name] = engine
+    expected = {name: engine() for name, engine in ready.items()}  # warms up, too
+    ours, *others = ready
+    for name in others:
+        for left, right in zip(expected[ours], expected[name], strict=True):
+            np.testing.assert_array_equal(left, right, err_msg=name)
+    seconds: dict[str, list[float]] = {name: [] for name in ready}
+    for _ in range(rounds):
+        for name, engine in ready.items():
+            begin = time.perf_counter()
+            engine()
+            seconds[name].append(time.perf_counter() - begin)
+    medians = {name: statistics.median(taken) for name, taken in seconds.items()}
+    print(f"{'engine':<26}{'median s':>10}{'slower than ours':>18}{'ours with build':>17}")
+    for name, median in medians.items():
+        warm, cold = median / medians[ours], median / (medians[ours] + build_s)
+        print(f"{name:<26}{median:>10.3f}{warm:>17.1f}x{cold:>16.1f}x")
+    print(f"answers equal; index built in {build_s:.2f} s\n")
+
+
+def peak_mb() -> float:
+    """Largest memory that this process has held so far, in megabytes."""
+    import resource  # not on Windows
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def print_memory(number: int, method: str) -> None:
+    """In a process of its own: what building the index and asking number points takes."""
+    polygons, lines = town()
+    blocks = [reports(block, lines, seed=block) for block in [100_000] * (number // 100_000)]
+    x, y = (np.concatenate(axis) for axis in zip(*blocks, strict=True))
+    del blocks
+    before = peak_mb()
+    answer = getattr(PolygonIndex.build(polygons), method)(x, y)
+    size = len(answer) if method == "first" else len(answer[0])
+    print(
+        f"memory, {method} of {number:,} points ({size:,} answers): {peak_mb() - before:.0f} MB on "
+        f"top of the coordinates; whole process {peak_mb():.0f} MB"
+    )
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--quick", action="store_true", help="a tenth of the points")
+    options.add_argument("--memory", nargs=2, metavar=("POINTS", "METHOD"), help=argparse.SUPPRESS)
+    chosen = options.parse_args()
+    if chosen.memory:
+        print_memory(int(chosen.memory[0]), chosen.memory[1])
+        return
+    number, rounds = (100_000, 3) if chosen.quick else (1_000_000, 5)
+
+    polygons, lines = town()
+    x, y = reports(number, lines)
+    print(f"{number:,} points in {len(polygons):,} polygons: the polygons that hold each point")
+    begin = time.perf_counter()
+    index = PolygonIndex.build(polygons)
+    build_s = time.perf_counter() - begin
+    compare(join_engines(polygons, x, y, index), rounds, build_s)
+
+    lanes = polygons[:LANES]
+    outside = PolygonIndex.build(lanes).first(x, y) < 0
+    x, y = x[outside], y[outside]
+    print(f"{len(x):,} points outside every lane: the nearest of {LANES} lanes within 30 m")
+    begin = time.perf_counter()
+    near = NearestIndex.build(lanes, NEAR_M)
+    build_s = time.perf_counter() - begin
+    compare(nearest_engines(lanes, x, y, near), rounds, build_s)
+
+    if importlib.util.find_spec("resource"):
+        for method in ("first", "pairs"):
+            arguments = [__file__, "--memory", str(number * 10), method]
+            subprocess.run([sys.executable, *arguments], check=True)
+    else:
+        print("memory: not measured on this system")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Which rows are the same: ids for rows that have none, and rows that a file holds twice."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+from cwmap.findings import Findings
+from cwmap.tables import Table
+
+_DIGITS = 16  # of the hash in an id: among a million rows two alike are a matter of 1 in 10⁸
+_DECIMALS = 7  # of a degree, 1 cm: what is left of a shape's coordinates in its hash
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Which rows stay, (n,), and how many were left out: repeats word for word, and overtaken."""
+
+    kept: npt.NDArray[np.bool_]
+    unchanged: int
+    replaced: int
+
+
+def content(frame: pd.DataFrame, table: Table, shapes: npt.NDArray[np.object_] | None) -> pd.Series:
+    """Hash of each row's typed content and shape, hexadecimal; the id itself is no content.
+
+    Columns that are missing or empty leave no trace: a file with an empty column more gives the
+    same hashes.
+    """
+    text = pd.Series("", frame.index, dtype="str")
+    for column in table.columns:
+        if column.name == table.key or column.name not in frame:
+            continue
+        values = frame[column.name]
+        if values.dtype.kind == "M":
+            written = values.astype("int64").astype("str")
+        else:
+            written = values.astype("str")
+        part = "\x1f" + column.name + "=" + written
+        text += part.where(values.notna(), "")
+    rows = [row.encode() for row in text]
+    if shapes is not None:
+        rounded = shapely.transform(shapes, lambda xy: np.round(xy, _DECIMALS) + 0.0)
+        blobs = shapely.to_wkb(rounded, byte_order=1)
+        rows = [row + (b"\x1f" + blob if blob else b"") for row, blob in zip(rows, blobs, strict=True)]
+    hashes = [hashlib.sha256(row).hexdigest() for row in rows]
+    return pd.Series(hashes, frame.index, dtype=object)
+
+
+def identified(
+    frame: pd.DataFrame, table: Table, shapes: npt.NDArray[np.object_] | None
+) -> pd.Series:
+    """The id of every row: its own, or one made from its content (R-, then 16 digits)."""
+    own = frame[table.key] if table.key in frame else pd.Series(None, frame.index, dtype=object)
+    missing = own.isna().to_numpy()
+    if not missing.any():
+        return own
+    part = None if shapes is None else shapes[missing]
+    made = table.name[0].upper() + "-" + content(frame[missing], table, part).str[:_DIGITS]
+    return own.mask(missing, made.astype(object))
+
+
+def repeats(
+    ids: pd.Series,
+    frame: pd.DataFrame,
+    table: Table,
+    shapes: npt.NDArray[np.object_] | None,
+    findings: Findings,
+    header: str,
+) -> Repeats:
+    """Which of the rows with the same id stays: the last. A row that differs from it is reported.
+
+    ids, frame and shapes have one entry a row of the file; rejected rows take no part.
+    """
+    kept = ~findings.failed
+    several = kept & ids.where(kept).duplicated(keep=False).to_numpy()
+    at = np.flatnonzero(several)
+    if not len(at):
+        return Repeats(kept, 0, 0)
+    part = None if shapes is None else shapes[at]
+    inside = content(frame.iloc[at], table, part).to_numpy(object)
+    group = pd.factorize(ids.iloc[at])[0]
+    order = np.argsort(group, kind="stable")
+    earlier, later = order[:-1], order[1:]
+    paired = group[earlier] == group[later]
+    earlier, later = earlier[paired], later[paired]
+    differs = inside[earlier] != inside[later]
+    kept = kept.copy()
+    kept[at[earlier]] = False
+    rows = frame.index.to_numpy()
+    last = dict(zip(at[earlier].tolist(), at[later].tolist(), strict=True))
+    changed = sorted(at[earlier][differs].tolist())
+    reasons = {
+        i: f"编号在第 {rows[i]} 行和第 {rows[last[i]]} 行重复，内容不同，以后一行为准" for i in changed
+    }
+    findings.add(reasons, header, ids, remedy="如果是两件事，请改用不同的编号", level="warning")
+    return Repeats(kept, int((~differs).sum()), int(differs.sum()))
