@@ -5,26 +5,23 @@ Nothing is guessed: what could mean two things is rejected or asked (`cwmap.erro
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from cwmap import identity
+from cwmap import columns, identity
 from cwmap.errors import CwmapError, UnknownName
 from cwmap.findings import Findings, Problem
-from cwmap.moments import times
-from cwmap.norms import OTHER_CATEGORY, OTHER_GROUP, Categories
+from cwmap.norms import Categories
 from cwmap.shapes import shapes
-from cwmap.tables import COORDINATES, EXAMPLE, Column, Table, example, normalise
-from cwmap.values import Unreadable, choices, clean, header_factor, meant, numbers, words
+from cwmap.tables import COORDINATES, EXAMPLE, Table, example, normalise
+from cwmap.values import clean
 
 if TYPE_CHECKING:
     from cwmap.reading import Rows
@@ -34,11 +31,7 @@ __all__ = ["EXPLANATION", "Checked", "Context", "Problem", "check", "match", "re
 EXPLANATION = "问题说明"
 """Header of the column that a sheet of rejected rows has more than the file."""
 
-_EARLIEST = datetime(1990, 1, 1)
-_LATEST_AHEAD = timedelta(days=1)
-_LOCAL_FROM = 500  # codes of categories that an import adds: L500 …
 _LONGEST_CELL = 32_000  # characters; a spreadsheet holds 32,767
-_LOST_DIGITS = r"[0-9](?:\.[0-9]+)?[eE]\+[0-9]{1,2}"
 
 
 @dataclass(frozen=True)
@@ -153,37 +146,53 @@ def check(
             f"缺少必填列：{'、'.join(missing)}。文件的表头有：{'、'.join(headers) or '（无）'}。"
             f"如果表头叫法不同，请用 --map \"文件里的表头={missing[0]}\" 指明。"
         )
-    rows, shown = _without_example(rows, table, matched)
-    file = _File(rows, table, matched, context)
-    new_categories = file.categories(add_categories) if table.name == "reports" else None
-    for header, name in matched.items():
-        if name not in COORDINATES and not (name == "category" and table.name == "reports"):
-            file.typed[name] = file.column(table[name], header)
-    defaulted = file.status() if table.name == "reports" else ()
-    if table.name == "categories":
-        file.local_categories()
+    rows, left_out = _without_example(rows, table, matched)
+    index, findings = rows.table.index, Findings(rows.table.index)
+    now = context.now.astimezone(UTC).replace(tzinfo=None) if context.now.tzinfo else context.now
+    header_of = {name: header for header, name in matched.items()}
+    text = {name: clean(rows.table[header]) for header, name in matched.items()}
+    typed: columns.Typed = {}
+    new_categories = pd.DataFrame(columns=["category", "name", "group"], dtype=object)
+    for name, header in header_of.items():
+        if table[name].kind == "category":
+            typed[name], new_categories = columns.category(
+                header, text[name], findings, context.categories, add=add_categories
+            )
+        elif name not in COORDINATES:
+            typed[name] = columns.typed(
+                table[name], header, text[name], findings, zone=context.timezone, now=now
+            )
+    defaulted: tuple[str, ...] = ()
+    if table.name == "reports":
+        defaulted = () if {"status", "closed_at"} & typed.keys() else ("status",)
+        typed["status"] = columns.status(typed, index)
+        columns.in_order(typed, header_of, text, findings, context.timezone)
+    elif table.name == "categories":
+        columns.local_categories(typed, header_of, findings, context.categories)
 
-    who = file.called()
     place = shapes(
-        rows, matched, table, who, file.findings,
+        rows, matched, table, _called(text, table, index), findings,
         ground=context, coords=coords, lane_width_m=lane_width_m,
     )  # fmt: skip
-    order = [c.name for c in table.columns if c.name in file.typed]
-    frame = pd.DataFrame({name: file.typed[name] for name in order}, index=rows.table.index)
-    written = None if place is None else place.written
-    frame[table.key] = identity.identified(frame, table, written)
+    order = [c.name for c in table.columns if c.name in typed and c.name != table.key]
+    frame = pd.DataFrame({name: typed[name] for name in order}, index=index)
+    written = place.written if place else None
+    ids = identity.identified(typed.get(table.key), frame, table, written)
+    frame.insert(0, table.key, ids)
     again = identity.repeats(
-        frame[table.key], frame, table, written, file.findings, file.header(table.key)
+        frame, table, written, findings, header_of.get(table.key, table[table.key].label)
     )
-    accepted = frame.loc[again.kept, [table.key, *(n for n in order if n != table.key)]]
-    rejected = rows.table.index[file.findings.failed]
+    accepted = frame.loc[again.kept]
+    if "category" in order:
+        needed = new_categories["category"].isin(accepted["category"])
+        new_categories = new_categories.loc[needed].reset_index(drop=True)
     reasons = (place.decision.reason, *place.decision.notes) if place else ()
     return Checked(
         rows=accepted,
-        geometry=None if place is None else place.geometry[again.kept],
-        problems=[*shown, *file.findings.problems],
-        read=len(rows.table),
-        rejected=[int(row) for row in rejected],
+        geometry=place.geometry[again.kept] if place else None,
+        problems=[*left_out, *findings.problems],
+        read=len(index),
+        rejected=[int(row) for row in index[findings.failed]],
         unchanged_repeats=again.unchanged,
         replaced_repeats=again.replaced,
         matched=matched,
@@ -192,7 +201,7 @@ def check(
         coords_reason="；".join(reason for reason in reasons if reason),
         lane_width_m=lane_width_m,
         defaulted=defaulted,
-        new_categories=_needed(new_categories, accepted),
+        new_categories=new_categories,
     )
 
 
@@ -206,7 +215,7 @@ def rejects(rows: Rows, checked: Checked) -> pd.DataFrame:
     if rows.geometry is not None:
         text = pd.Series(shapely.to_wkt(rows.geometry[chosen], rounding_precision=9), sheet.index)
         too_long = text.str.len().gt(_LONGEST_CELL)
-        sheet["wkt"] = text.mask(too_long, "图形过大，请在原文件中修改").astype(object)
+        sheet["图形WKT"] = text.mask(too_long, "图形过大，请在原文件中修改").astype(object)
     said: dict[int, list[str]] = {}
     for problem in checked.problems:
         remedy = f"；{problem.remedy}" if problem.remedy else ""
@@ -215,98 +224,40 @@ def rejects(rows: Rows, checked: Checked) -> pd.DataFrame:
     return sheet
 
 
-class _File:
-    """A file under check: its cleaned text and, column by column, its typed values."""
+def _header(word: str, headers: Sequence[str]) -> str | None:
+    """The header that a word means: the same, else the first alike."""
+    if word in headers:
+        return word
+    return next((h for h in headers if word.strip() and normalise(h) == normalise(word)), None)
 
-    def __init__(
-        self, rows: Rows, table: Table, matched: Mapping[str, str], context: Context
-    ) -> None:
-        self.table, self.context, self.index = table, context, rows.table.index
-        self.headers = {name: header for header, name in matched.items()}
-        self.findings = Findings(self.index)
-        self.text = {name: clean(rows.table[header]) for header, name in matched.items()}
-        self.typed: dict[str, pd.Series] = {}
 
-    def header(self, name: str) -> str:
-        return self.headers.get(name, self.table[name].label)
+def _without_example(
+    rows: Rows, table: Table, matched: Mapping[str, str]
+) -> tuple[Rows, list[Problem]]:
+    """The rows without a template's untouched example row, and the problem that says so."""
+    wanted = example(table)
+    same = np.ones(len(rows.table), bool)
+    filled = 0
+    for header, name in matched.items():
+        cell = clean(rows.table[header]).fillna("")
+        allowed = (EXAMPLE, "") if name == table.key else (wanted[name],)
+        same &= cell.isin(allowed).to_numpy()
+        filled += bool(wanted[name]) and name != table.key
+    if filled < 2 or not same.any():
+        return rows, []
+    said = [
+        Problem(int(row), table[table.key].label, EXAMPLE, "这是模板的示例行，没有导入",
+                "不用处理", "warning")
+        for row in rows.table.index[same]
+    ]  # fmt: skip
+    geometry = None if rows.geometry is None else rows.geometry[~same]
+    return replace(rows, table=rows.table.loc[~same], geometry=geometry), said
 
-    def called(self) -> pd.Series:
-        """What a message calls each row: its id, else its name, else its number."""
-        number = pd.Series([f"第 {row} 行" for row in self.index], self.index, dtype=object)
-        for name in ("name", self.table.key):
-            if name in self.text:
-                number = self.text[name].astype(object).where(self.text[name].notna(), number)
-        return number
 
-    def column(self, column: Column, header: str) -> pd.Series:
-        text, find = self.text[column.name], self.findings
-        if column.kind in ("text", "photo", "id"):
-            if column.kind == "id":
-                lost = text.str.fullmatch(_LOST_DIGITS).eq(True).to_numpy()
-                find.add(
-                    lost, header, text, "编号已被表格软件改成科学计数，末尾数字丢失",
-                    "请把该列设为文本格式，从原系统重新导出",
-                )  # fmt: skip
-            values: Any = text.astype(object).where(text.notna(), None)
-            reasons: Mapping[int, str] = {}
-        else:
-            text = meant(text)
-            parsed = self._parsed(column, header, text)
-            values, reasons = pd.Series(parsed.values, self.index), parsed.reasons
-            find.add(reasons, header, text, remedy=_remedy(column))
-            find.add(parsed.notes, header, text, remedy="请核对", level="warning")
-            self._in_range(column, header, text, values)
-        if column.required:
-            empty = values.isna().to_numpy()
-            empty[list(reasons)] = False
-            find.add(empty, header, None, f"缺少{column.label}", "这一列必须填写")
-        return values
-
-    def _parsed(self, column: Column, header: str, text: pd.Series) -> Any:
-        if column.kind == "time":
-            return times(text, self.context.timezone)
-        if column.kind in ("number", "integer"):
-            try:
-                factor = header_factor(header, column.unit)
-            except Unreadable as error:
-                raise CwmapError(f"{error}；请换算后改写表头再导入。") from error
-            return numbers(text, column.unit, factor if factor else Decimal(1))
-        known = choices(column.choices, column.labels)
-        return words(text, lambda word: known.get(normalise(word)), "看不懂这个词")
-
-    def _in_range(self, column: Column, header: str, text: pd.Series, values: pd.Series) -> None:
-        find = self.findings
-        if column.kind == "time":
-            early = (values < _EARLIEST).to_numpy()
-            find.add(early, header, text, "早于 1990 年", "请核对年份")
-            now = self.context.now
-            now = now.astimezone(UTC).replace(tzinfo=None) if now.tzinfo else now
-            if column.happened:
-                late = (values > now + _LATEST_AHEAD).to_numpy()
-                find.add(late, header, text, "晚于现在", "请核对日期；还没有发生的不能导入")
-            return
-        if column.kind in ("number", "integer"):
-            low = -np.inf if column.minimum is None else column.minimum
-            high = np.inf if column.maximum is None else column.maximum
-            outside = ((values < low) | (values > high)).to_numpy()
-            find.add(
-                outside, header, text, f"应在 {low:g} 到 {high:g}{column.unit} 之间", "请核对数字和单位"
-            )
-        if column.kind == "integer":
-            broken = values.notna() & (values != values.round())
-            find.add(broken.to_numpy(), header, text, "应为整数", "请改为整数")
-
-    def categories(self, add: bool) -> pd.DataFrame:
-        """Type the category column; the rows of new local categories, whether needed or not."""
-        header, known = self.header("category"), self.context.categories
-        text = meant(self.text["category"])
-        parsed = words(text, known.find, "未知类别")
-        values = pd.Series(parsed.values, self.index, dtype=object)
-        unknown = text.iloc[list(parsed.reasons)]
-        new: dict[str, tuple[str, str]] = {}
-        if add:
-            new = _new_codes(unknown.unique(), known)
-            values = values.mask(unknown_mask := _mask(parsed.reasons, len(text)), text.map(
-                lambda word: new[normalise(word)][0], na_action="ignore"
-            ).where(unknown_mask))  # fmt: skip
-        return pd.DataFrame()
+def _called(text: Mapping[str, pd.Series], table: Table, index: pd.Index) -> pd.Series:
+    """What a message calls each row: its id, else its name, else its number."""
+    called = pd.Series([f"第 {row} 行" for row in index], index, dtype=object)
+    for name in ("name", table.key):
+        if name in text:
+            called = text[name].astype(object).fillna(called)
+    return called

@@ -49,12 +49,13 @@ class Findings:
         column: str,
         values: pd.Series | Callable[[int], str] | None,
         reason: str = "",
-        remedy: str = "",
+        remedy: str | Callable[[int], str] = "",
         level: Level = "error",
     ) -> None:
         """Note one problem at each position of a mask, or of a mapping position → reason.
 
-        `values`: what stands in the cells, by position; None where it is nothing.
+        `values`: what stands in the cells, by position; None where it is nothing. `remedy`: what to
+        do about it, the same for all or by position.
         """
         reasons = at if isinstance(at, Mapping) else dict.fromkeys(np.flatnonzero(at), reason)
         cells = values.to_numpy(object) if isinstance(values, pd.Series) else None
@@ -64,7 +65,8 @@ class Findings:
             if len(text) > _SHOWN:
                 text = text[:_SHOWN] + "…"
             row = int(self._rows[position])
-            self._found.append((int(position), Problem(row, column, text, why, remedy, level)))
+            todo = remedy if isinstance(remedy, str) else remedy(position)
+            self._found.append((int(position), Problem(row, column, text, why, todo, level)))
             if level == "error":
                 self.failed[position] = True
 

@@ -180,10 +180,9 @@ class _File:
     def as_(self, system: str, lanes: Lanes) -> Decision:
         """The file read in a system, exchanged if the numbers or else the lanes say so."""
         plain, turned = Decision(system, self.swapped, ""), Decision(system, not self.swapped, "")
-        if lanes and not lanes.near(*plain.wgs84(self.x, self.y)).any():
-            if lanes.near(*turned.wgs84(self.x, self.y)).mean() > 0.5:
-                return turned
-        return plain
+        if not lanes or lanes.near(*plain.wgs84(self.x, self.y)).any():
+            return plain
+        return turned if lanes.near(*turned.wgs84(self.x, self.y)).mean() > 0.5 else plain
 
     def sentence(self, decision: Decision, reason: str) -> Decision:
         """The decision with its reason; an exchange is never silent."""

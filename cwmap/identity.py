@@ -53,20 +53,22 @@ def content(frame: pd.DataFrame, table: Table, shapes: npt.NDArray[np.object_] |
 
 
 def identified(
-    frame: pd.DataFrame, table: Table, shapes: npt.NDArray[np.object_] | None
+    own: pd.Series | None,
+    frame: pd.DataFrame,
+    table: Table,
+    shapes: npt.NDArray[np.object_] | None,
 ) -> pd.Series:
-    """The id of every row: its own, or one made from its content (R-, then 16 digits)."""
-    own = frame[table.key] if table.key in frame else pd.Series(None, frame.index, dtype=object)
-    missing = own.isna().to_numpy()
+    """The id of every row: its own, else one made from its content (R-, then 16 digits)."""
+    ids = pd.Series(None, frame.index, dtype=object) if own is None else own
+    missing = ids.isna().to_numpy()
     if not missing.any():
-        return own
+        return ids
     part = None if shapes is None else shapes[missing]
     made = table.name[0].upper() + "-" + content(frame[missing], table, part).str[:_DIGITS]
-    return own.mask(missing, made.astype(object))
+    return ids.mask(missing, made.astype(object))
 
 
 def repeats(
-    ids: pd.Series,
     frame: pd.DataFrame,
     table: Table,
     shapes: npt.NDArray[np.object_] | None,
@@ -75,9 +77,9 @@ def repeats(
 ) -> Repeats:
     """Which of the rows with the same id stays: the last. A row that differs from it is reported.
 
-    ids, frame and shapes have one entry a row of the file; rejected rows take no part.
+    frame (with its key) and shapes have one entry a row of the file; rejected rows take no part.
     """
-    kept = ~findings.failed
+    ids, kept = frame[table.key], ~findings.failed
     several = kept & ids.where(kept).duplicated(keep=False).to_numpy()
     at = np.flatnonzero(several)
     if not len(at):

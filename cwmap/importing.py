@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,7 +110,9 @@ def store(workspace: Workspace, understood: Understood, file: str, step: Step = 
     with workspace.changing() as change:
         local = checked.new_categories
         grown = len(local) > 0 and change.merge("categories", local).added > 0
-        merged = merge(change, settings, target.name, frame(checked), cache, step)
+        merged = merge(
+            change, settings, target.name, frame(checked), cache, step, checked.defaulted
+        )
         revision = change.revision - 1
         if merged.added or merged.updated or grown:
             revision = change.finish("import", target.name, file, merged, len(checked.rejected))
@@ -139,7 +141,8 @@ def preview(workspace: Workspace, understood: Understood) -> Imported:
     """What `store` would do, without doing it."""
     name, crs = understood.table.name, workspace.settings().crs
     with workspace.changing(rehearse=True) as change:
-        merged = change.merge(name, measured(understood.table, frame(understood.checked), crs))
+        rows = measured(understood.table, frame(understood.checked), crs)
+        merged = change.merge(name, rows, understood.checked.defaulted)
         return outcome(understood, merged, change.revision - 1)
 
 
@@ -152,10 +155,11 @@ def frame(checked: checking.Checked) -> pd.DataFrame:
 
 
 def merge(
-    change: Change, settings: Settings, name: str, rows: pd.DataFrame, cache: Path, step: Step = _quiet
+    change: Change, settings: Settings, name: str, rows: pd.DataFrame, cache: Path,
+    step: Step = _quiet, defaulted: Sequence[str] = (),
 ) -> Merged:  # fmt: skip
     """Merge rows of one table and keep everything that follows from them true."""
-    merged = change.merge(name, measured(TABLES[name], rows, settings.crs))
+    merged = change.merge(name, measured(TABLES[name], rows, settings.crs), defaulted)
     if not (merged.added or merged.updated):
         return merged
     if name in PLACES:

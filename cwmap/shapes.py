@@ -124,7 +124,7 @@ def _from_columns(
     text = {n: meant(clean(table[headers[n]])) if n in headers else nothing for n in COORDINATES}
     lon, lat, wkt = (text[name].reset_index(drop=True) for name in COORDINATES)
     geometry = np.full(len(table), None, dtype=object)
-    drawn = wkt.notna().to_numpy()
+    drawn = wkt.notna().to_numpy(copy=True)
     if drawn.any():
         pair = wkt.str.extract(_PAIR)
         paired = pair.notna().all(axis=1).to_numpy()

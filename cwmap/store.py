@@ -189,11 +189,12 @@ class Change:
         """Rows as this change sees them."""
         return read_table(self.connection, TABLES[name], columns)
 
-    def merge(self, name: str, rows: pd.DataFrame) -> Merged:
+    def merge(self, name: str, rows: pd.DataFrame, defaulted: Sequence[str] = ()) -> Merged:
         """Add new rows and update those whose key exists; columns not in `rows` stay as they are.
 
         `rows`: columns by name, plus `geometry` (shapely, EPSG:4326) if places are given; unique
-        keys. What changed in a report is kept in its history.
+        keys. `defaulted`: columns that only new rows take. What changed in a report is kept in its
+        history.
         """
         table = TABLES[name]
         given = [c.name for c in table.stored if c.name in rows and c.name != table.key]
@@ -204,7 +205,8 @@ class Change:
         known = incoming[table.key].isin(old.index)
         fresh = incoming[~known]
         self._insert(table, fresh)
-        again = incoming[known]
+        given = [c for c in given if c not in defaulted]
+        again = incoming.loc[known, [table.key, *given]]
         before = old.loc[again[table.key]]
         changed = {c: _differs(before[c], again[c]) for c in given}
         touched = np.logical_or.reduce([*changed.values(), np.zeros(len(again), bool)])

@@ -1,5 +1,18 @@
-"""问题清单: the reports behind the map, row by row."""
+"""数据: files in, layers out, and what there is."""
 
-from cwmap.ui import frame
+import streamlit as st
 
-frame.header(frame.town())
+from cwmap.ui import frame, holdings, intake, state, takeaway
+
+town = frame.town()
+frame.header(town)
+state.open_state(town)
+with st.container(key="cw-page"):
+    st.html("<h1>数据</h1>")
+    arrive, leave, held = st.tabs(["导入文件", "导出图层", "现有数据"])
+    with arrive:
+        frame.sentence(lambda: intake.draw(town))()
+    with leave:
+        frame.sentence(lambda: takeaway.draw(town))()
+    with held:
+        frame.sentence(lambda: holdings.draw(town))()

@@ -189,7 +189,7 @@ def to_world(shapes: ArrayLike, decimals: int = 7) -> NDArray[np.object_]:
     """
 
     def move(points: Array) -> Array:
-        lon, lat = _transformer().transform(*(points + ORIGIN).T)
+        lon, lat = transformer().transform(*(points + ORIGIN).T)
         return np.column_stack([lon, lat])
 
     exact = shapely.transform(np.asarray(shapes, object), move)
@@ -206,5 +206,6 @@ def opened(shape: Any, by_m: float) -> Any:
 
 
 @cache
-def _transformer() -> Transformer:
+def transformer() -> Transformer:
+    """Metres in `CRS` → longitude and latitude."""
     return Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)

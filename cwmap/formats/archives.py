@@ -118,6 +118,14 @@ def single(archive: zipfile.ZipFile) -> tuple[str, bytes, dict[str, bytes]]:
     return chosen.name, content(archive, found[0]), siblings
 
 
+def first_kml(archive: zipfile.ZipFile) -> bytes:
+    """The document of a .kmz: its first .kml, as Google Earth takes it."""
+    members = [member for member in archive.infolist() if _suffix(member) == ".kml"]
+    if not members:
+        raise UnreadableFile("KMZ 里没有 KML，请在 GIS 软件中重新导出")
+    return content(archive, members[0])
+
+
 def gunzip(packed: bytes) -> bytes:
     """The content of a .gz; UnreadableFile if it is damaged or far larger than it should be."""
     plain, room = [], MAX_FILE_BYTES

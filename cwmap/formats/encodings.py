@@ -19,7 +19,6 @@ ENCODINGS = {
     "latin-1": "latin-1", "iso-8859-1": "latin-1", "iso8859-1": "latin-1", "88591": "latin-1",
     "1252": "cp1252", "cp1252": "cp1252", "ansi 1252": "cp1252", "windows-1252": "cp1252",
 }  # fmt: skip
-_SHOWN = {"utf-8": "UTF-8", "gb18030": "GB18030", "utf-16": "UTF-16", "cp950": "Big5"}
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
@@ -53,6 +52,13 @@ def codec(encoding: str) -> str:
         ) from None
 
 
+def spoken(encoding: str) -> str:
+    """An encoding as people write it."""
+    return {"utf-8": "UTF-8", "gb18030": "GB18030", "utf-16": "UTF-16", "cp950": "Big5"}.get(
+        encoding, encoding
+    )
+
+
 def decode(content: bytes, encoding: str | None = None) -> Decoded:
     """Text of a file; UnreadableFile names the first line that is not text in its encoding."""
     named = codec(encoding) if encoding else next(
@@ -63,7 +69,7 @@ def decode(content: bytes, encoding: str | None = None) -> Decoded:
     text, used = _decoded(content, named)
     if len(_CONTROLS.findall(text, 0, _HEAD)) * 50 > min(len(text), _HEAD):
         raise UnreadableFile("内容不是文本，请确认文件没有选错")
-    notes = () if used == "utf-8" else (f"文件按 {_SHOWN.get(used, used)} 编码读取",)
+    notes = () if used == "utf-8" else (f"文件按 {spoken(used)} 编码读取",)
     text = without_marks(text)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -77,7 +83,7 @@ def _decoded(content: bytes, named: str | None) -> tuple[str, str]:
         except UnicodeDecodeError as error:
             line = 1 + content.count(b"\n", 0, error.start)
             raise UnreadableFile(
-                f"第 {line} 行有不属于 {_SHOWN.get(named, named)} 编码的字符，"
+                f"第 {line} 行有不属于 {spoken(named)} 编码的字符，"
                 f"请改选编码，或{_SAVE_AGAIN.removeprefix('请')}"
             ) from error
     try:

@@ -17,7 +17,8 @@ import shapely
 from defusedxml import DefusedXmlException
 
 from cwmap.errors import UnreadableFile
-from cwmap.formats.layers import Attributes, Layer, Shapes, broken_note, flat
+from cwmap.formats.cells import unique
+from cwmap.formats.layers import Attributes, Layer, broken_note, flat
 
 FOLDER = "文件夹"
 _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
@@ -96,7 +97,7 @@ def _values(placemark: Element) -> dict[str, object]:
 
     def put(label: str, value: str | None) -> None:
         if value and value.strip():
-            values[f"{label}（2）" if label in values else label] = value
+            values[unique([*values, label])[-1]] = value
 
     for tag in _TEXTS:
         put(tag, placemark.findtext(f"{{*}}{tag}"))
@@ -130,6 +131,8 @@ def _made(element: Element) -> Any:
         inner = element.iterfind("{*}innerBoundaryIs/{*}LinearRing")
         return shapely.Polygon(_coordinates(outer), [_coordinates(ring) for ring in inner])
     parts = [_made(part) for part in element if _kind(part) in _GEOMETRIES]
+    if not parts:
+        raise ValueError("a collection of nothing")
     kinds = {part.geom_type for part in parts}
     if len(parts) == 1:
         return parts[0]

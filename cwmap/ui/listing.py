@@ -27,14 +27,15 @@ def draw(town: Town) -> None:
     placed = st.pills("定位方式", list(PLACED), format_func=labels.__getitem__, key="w-placed")
     total, ids = figures.listed(town, state.question(), placed, MOST)
     shown = f"，列出最近 {MOST} 件" if total > MOST else ""
-    st.html(f'<p class="cw-empty">{_words(town)}：共 {total:,} 件{shown}</p>')
+    st.html(f'<p class="cw-empty">{words(town)}：共 {total:,} 件{shown}</p>')
     if placed == "unplaced" and total:
         st.info("这些问题没有坐标，也没有写明能认出的巷道。在表格里补上坐标或巷道名称，再导入一次即可落到图上。")
     if total:
         st.dataframe(_rows(town, ids), hide_index=True, height=640, key="listing")
 
 
-def _words(town: Town) -> str:
+def words(town: Town) -> str:
+    """The filter in force, for people to read."""
     question = state.question()
     start, end = question.start or town.first_day, question.end or town.as_of
     kinds = [g.name for g in town.categories.groups if g.key in question.category]

@@ -1,0 +1,54 @@
+"""Layers out, with the filter in force."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+
+from cwmap import export, server
+from cwmap.town import Town
+from cwmap.ui import state
+from cwmap.ui.listing import words
+
+FORMATS = {
+    ".gpkg": "GeoPackage（QGIS，带颜色）", ".zip": "Shapefile（ArcGIS，zip）", ".xlsx": "Excel／WPS 表格",
+    ".csv": "CSV 表格", ".geojson": "GeoJSON", ".kml": "KML（奥维、谷歌地球）", ".fgb": "FlatGeobuf",
+    ".parquet": "GeoParquet", ".tif": "GeoTIFF 栅格（仅热力）",
+}  # fmt: skip
+SYSTEMS = {
+    "EPSG:4326": "WGS 84 经纬度", "EPSG:4490": "CGCS2000 经纬度", "workspace": "本镇投影坐标（米）",
+    "gcj02": "GCJ-02（高德、腾讯）",
+}  # fmt: skip
+
+
+def draw(town: Town) -> None:
+    """Choose a layer, a format and a coordinate system; the file is made when asked for."""
+    st.html(f'<p class="cw-empty">按当前筛选导出：{words(town)}。在“一张图”里改筛选，这里随之改变。</p>')
+    one, two, three = st.columns(3)
+    layer = one.selectbox("图层", list(export.LAYERS), format_func=export.LAYERS.__getitem__, key="out-layer")
+    formats = [f for f in FORMATS if f != ".tif" or layer == "heat"]
+    ending = two.selectbox("格式", formats, format_func=FORMATS.__getitem__, key="out-format")
+    system = three.selectbox("坐标系", list(SYSTEMS), format_func=SYSTEMS.__getitem__, key="out-crs")
+    crs = town.settings.crs if system == "workspace" or ending == ".tif" else system
+    mark = "_示例" if town.settings.synthetic else ""
+    name = f"{export.LAYERS[layer]}_{town.as_of:%Y%m%d}{'_GCJ02' if crs == 'gcj02' else ''}{mark}{ending}"
+    if st.button("生成文件", type="primary", key="out-make"):
+        with st.spinner("正在生成…"):
+            st.session_state["out-file"] = (name, *_made(town, layer, name, crs))
+    made = st.session_state.get("out-file")
+    if made and made[0] == name:
+        _, content, features = made
+        st.success(f"{name}：{features:,} 个要素，{len(content) / 1024:,.0f} KB")
+        st.download_button("保存到电脑", content, name, on_click="ignore", key="out-save", icon=":material/download:")
+
+
+def _made(town: Town, layer: str, name: str, crs: str) -> tuple[bytes, int]:
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / name
+        done = export.export(
+            town, server.open_keeper().workspace, layer, path, state.question(), crs=crs,
+            bandwidth_m=state.look().bandwidth_m,
+        )  # fmt: skip
+        return path.read_bytes(), done.features
