@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +18,10 @@ from cwmap import columns, identity
 from cwmap.errors import CwmapError, UnknownName
 from cwmap.findings import Findings, Problem
 from cwmap.norms import Categories
+from cwmap.reading import Rows
 from cwmap.shapes import shapes
 from cwmap.tables import COORDINATES, EXAMPLE, Table, example, normalise
 from cwmap.values import clean
-
-if TYPE_CHECKING:
-    from cwmap.reading import Rows
 
 __all__ = ["EXPLANATION", "Checked", "Context", "Problem", "check", "match", "rejects"]
 
@@ -144,7 +141,7 @@ def check(
     if missing:
         raise CwmapError(
             f"缺少必填列：{'、'.join(missing)}。文件的表头有：{'、'.join(headers) or '（无）'}。"
-            f"如果表头叫法不同，请用 --map \"文件里的表头={missing[0]}\" 指明。"
+            f'如果表头叫法不同，请用 --map "文件里的表头={missing[0]}" 指明。'
         )
     rows, left_out = _without_example(rows, table, matched)
     index, findings = rows.table.index, Findings(rows.table.index)

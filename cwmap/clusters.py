@@ -13,7 +13,7 @@ from cwmap.filters import Filter
 from cwmap.town import CLOSED, LATE, OPEN, STATUSES, Town
 from geo.coordinates import from_wgs84, to_wgs84
 
-CLUSTER_PX = 72
+CLUSTER_PX = 100
 MOST_POINTS = 300
 FINEST_ZOOM = 19
 _EQUATOR_M_PER_PX = 156_543.034

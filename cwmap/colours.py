@@ -19,6 +19,7 @@ RAMPS = {
 }
 CLASSES = len(RAMPS["light"])
 _SERIES = (1.0, 2.0, 5.0)
+_STEPS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 8.0)
 _LEVELS = 96
 
 
@@ -37,6 +38,15 @@ def breaks(maximum: float) -> list[float]:
     return sorted(float(f"{s:.1g}") for s in steps[: CLASSES - 1])
 
 
+def even_breaks(maximum: float) -> list[float]:
+    """Five evenly spaced class breaks below `maximum`, for a surface; [] where all is nothing."""
+    if not maximum > 0:
+        return []
+    power = 10.0 ** math.floor(math.log10(maximum / (CLASSES - 1)))
+    step = max(s * power for s in _STEPS if s * power * (CLASSES - 1) <= maximum)
+    return [float(f"{step * k:.3g}") for k in range(1, CLASSES)]
+
+
 def classes(values: npt.NDArray[np.float64], steps: list[float]) -> str:
     """One character a value: its class as a digit, "-" where the value is nothing or unknown."""
     if not steps:
@@ -50,14 +60,14 @@ def heat_png(density: npt.NDArray[np.float32], steps: list[float], theme: str) -
     """A density raster as a transparent PNG on the ramp; colours change evenly between `steps`."""
     position = np.zeros(density.shape)
     if steps:
-        edges = [0.0, *steps, 2 * steps[-1]]
+        edges = [0.0, *steps, steps[-1] + steps[0]]
         position = np.interp(density, edges, np.linspace(0, 1, len(edges)))
     codes = np.round(position * (_LEVELS - 1)).astype(np.uint8)
     image = Image.fromarray(codes).convert("P")
     image.putpalette(_palette(theme))
     # Nothing stays clear, and the lowest class grows out of it softly.
     grow = np.linspace(0, 1, _LEVELS)
-    alpha = np.round(255 * np.minimum(0.86, grow * 5)).astype(np.uint8)
+    alpha = np.round(255 * np.minimum(0.88, grow * 4)).astype(np.uint8)
     out = io.BytesIO()
     image.save(out, "PNG", transparency=bytes(alpha), compress_level=6)
     return out.getvalue()

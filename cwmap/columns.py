@@ -78,7 +78,12 @@ def _parsed(column: Column, header: str, text: pd.Series, zone: str) -> Parsed:
 
 
 def _within(
-    column: Column, header: str, text: pd.Series, values: pd.Series, findings: Findings, now: datetime
+    column: Column,
+    header: str,
+    text: pd.Series,
+    values: pd.Series,
+    findings: Findings,
+    now: datetime,
 ) -> None:
     if column.kind == "time":
         early = (values < _EARLIEST).to_numpy()
@@ -109,11 +114,10 @@ def category(
     parsed = words(text, known.find, "未知类别")
     values = pd.Series(parsed.values, text.index, dtype=object)
     unknown = list(parsed.reasons)
-    new: dict[str, tuple[str, str]] = {}  # normalised word → code, name
-    if add:
-        new = _new_codes(sorted(set(cells[unknown])), known)
-        values.iloc[unknown] = [new.get(normalise(cells[at]), (None, ""))[0] for at in unknown]
-        unknown = [at for at in unknown if normalise(cells[at]) not in new]
+    new = _new_codes(sorted(set(cells[unknown])), known) if add else {}
+    if new:
+        values.iloc[unknown] = [new[cells[at]][0] if cells[at] in new else None for at in unknown]
+        unknown = [at for at in unknown if cells[at] not in new]
     remedies = {}
     for word in dict.fromkeys(cells[unknown]):
         near = known.suggest(word) if len(remedies) < _SUGGESTED else None
@@ -131,12 +135,12 @@ def category(
         remedy = "请补上类别，或用 --add-categories 记为“其他问题”"
         findings.add(empty, header, None, "缺少问题类别", remedy)
     group = known.group_of(OTHER_CATEGORY).name
-    rows = pd.DataFrame(new.values(), columns=["category", "name"], dtype=object)
+    rows = pd.DataFrame(dict.fromkeys(new.values()), columns=["category", "name"], dtype=object)
     return values, rows.assign(group=group)
 
 
 def _new_codes(unknown: list[str], known: Categories) -> dict[str, tuple[str, str]]:
-    """Codes for words, in their order: normalised → code and the first way it is written."""
+    """Code and name for each word, in their order; words that differ in blanks or width share one."""
     names: dict[str, str] = {}
     for word in unknown:
         if normalise(word):
@@ -147,7 +151,9 @@ def _new_codes(unknown: list[str], known: Categories) -> dict[str, tuple[str, st
             f"类别列里有 {len(names)} 种未知的写法，超出可登记的 {len(free)} 种，多半是选错了列；"
             "请用 --map 指明哪一列是问题类别。"
         )
-    return {word: (code, name) for (word, name), code in zip(names.items(), free, strict=False)}
+    codes = dict(zip(names, free, strict=False))
+    words = {word: normalise(word) for word in unknown}
+    return {word: (codes[plain], names[plain]) for word, plain in words.items() if plain in codes}
 
 
 def status(columns: Typed, index: pd.Index) -> pd.Series:

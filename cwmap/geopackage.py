@@ -187,7 +187,7 @@ def decode(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
         elif table[name].kind in ("number", "integer"):
             typed[name] = values.astype(float)
         else:
-            typed[name] = values.astype(object)
+            typed[name] = values.astype(object).where(values.notna(), None)
     return pd.DataFrame(typed, index=frame.index)
 
 

@@ -43,7 +43,7 @@ _HIT_M = 5.0  # a place is in a lane up to here from it
 _HITS_IF_TRUE = (0.5, 0.8)  # share of places in lanes under the true system: as seen, in this range
 _LEAST_CHANCE, _LEAST_HITS = 0.02, 3
 _SURE, _NO_CHANCE = math.log(1000.0), math.log(100.0)  # against another system, against chance
-_MOST_PLACES = 2000
+_MOST_ROWS = 2000
 _APART_M = 25.0  # what lies closer together is one place: one piece of evidence
 _SHIFTS_M = tuple(
     (d * math.cos(k * math.pi / 8), d * math.sin(k * math.pi / 8))
@@ -86,8 +86,9 @@ class Lanes:
     def __init__(self, ground: Ground) -> None:
         self.crs = ground.crs
         shapes = transform_geometries(np.asarray(ground.lanes, object), "EPSG:4326", ground.crs)
-        self._tree = shapely.STRtree(shapes[~shapely.is_missing(shapes)])
-        self.extent = shapely.total_bounds(self._tree.geometries)
+        shapes = shapes[~shapely.is_missing(shapes)]
+        self._tree = shapely.STRtree(shapes)
+        self.extent = shapely.total_bounds(shapes) if len(shapes) else np.full(4, np.nan)
 
     def __bool__(self) -> bool:
         return len(self._tree.geometries) > 0
@@ -131,7 +132,9 @@ def decide(x: Floats, y: Floats, *, asked: str, declared: str | None, context: G
     if odd and asked == "auto":
         said = f"文件标明的坐标系 {label(odd)} 与坐标数值不符，未采用"
         decision = replace(decision, reason=f"{said}；{decision.reason}")
-    if lanes and not lanes.near(*decision.wgs84(file.x, file.y)).any():
+    if lanes and not file.near(decision, lanes).any() and not lanes.near(
+        *decision.wgs84(file.x, file.y)
+    ).any():  # fmt: skip
         note = f"按此读取，所有位置都在已有巷道 {NEAR_M / 1000:g} 公里以外，请核对坐标系"
         decision = replace(decision, notes=(note,))
     return decision
@@ -142,8 +145,13 @@ def label(system: str) -> str:
     return NAMES.get(system, system)
 
 
-def outlying(x: Floats, y: Floats, decision: Decision, lanes: Lanes) -> tuple[Mask, Mask]:
-    """Rows that are not written as the rest of their file: x and y exchanged; something else."""
+def outlying(
+    x: Floats, y: Floats, decision: Decision, far: Mask, lanes: Lanes
+) -> tuple[Mask, Mask]:
+    """Rows that are not written as the rest of their file: x and y exchanged; something else.
+
+    far: rows that lie far from the lanes as they are read.
+    """
     if decision.swapped:
         x, y = y, x
     if _geographic(decision.system):
@@ -152,8 +160,7 @@ def outlying(x: Floats, y: Floats, decision: Decision, lanes: Lanes) -> tuple[Ma
     else:
         other = (np.abs(x - np.nanmedian(x)) > 1e6) | (np.abs(y - np.nanmedian(y)) > 1e6)
         exchanged = np.zeros(len(x), bool)
-    if lanes:
-        far = np.isfinite(x) & ~lanes.near(*to_wgs84(x, y, decision.system))
+    if far.any():
         exchanged[far] |= lanes.near(*to_wgs84(y[far], x[far], decision.system))
     return exchanged, other & ~exchanged
 
@@ -166,6 +173,7 @@ class _File:
         self.degrees = bool(small.mean() > 0.5)
         keep = small if self.degrees else ~small
         self.x, self.y = x[keep], y[keep]
+        self.some = _some(len(self.x), _MOST_ROWS)
         evidence = looks_like(self.x, self.y)
         kind, share = evidence.shares[0]
         self.kind = kind if share >= 0.5 else "mixed"
@@ -177,12 +185,20 @@ class _File:
         if self.degrees and np.mean(np.abs(self.y) > 90) > 0.5 >= np.mean(np.abs(self.x) > 90):
             self.swapped = True  # no latitude is that large
 
+    def sample(self, decision: Decision) -> Pair:
+        """Longitude and latitude of at most `_MOST_ROWS` rows, under a decision."""
+        return decision.wgs84(self.x[self.some], self.y[self.some])
+
+    def near(self, decision: Decision, lanes: Lanes) -> Mask:
+        """Which rows of the sample lie near the lanes, under a decision."""
+        return lanes.near(*self.sample(decision))
+
     def as_(self, system: str, lanes: Lanes) -> Decision:
         """The file read in a system, exchanged if the numbers or else the lanes say so."""
         plain, turned = Decision(system, self.swapped, ""), Decision(system, not self.swapped, "")
-        if not lanes or lanes.near(*plain.wgs84(self.x, self.y)).any():
+        if not lanes or self.near(plain, lanes).any():
             return plain
-        return turned if lanes.near(*turned.wgs84(self.x, self.y)).mean() > 0.5 else plain
+        return turned if self.near(turned, lanes).mean() > 0.5 else plain
 
     def sentence(self, decision: Decision, reason: str) -> Decision:
         """The decision with its reason; an exchange is never silent."""
@@ -212,15 +228,12 @@ def _compare(file: _File, lanes: Lanes, candidates: Mapping[str, Decision]) -> _
     lanes), with at least three hits, half as many again as any other, and no shift does as well.
     """
     metric = {
-        name: from_wgs84(*decision.wgs84(file.x, file.y), lanes.crs)
-        for name, decision in candidates.items()
+        name: from_wgs84(*file.sample(decision), lanes.crs) for name, decision in candidates.items()
     }
-    first = np.column_stack(next(iter(metric.values())))
-    first = np.where(np.isfinite(first), first, 0.0)
-    apart = np.sort(np.unique(np.round(first / _APART_M), axis=0, return_index=True)[1])
-    some = apart[np.linspace(0, len(apart) - 1, min(len(apart), _MOST_PLACES)).astype(int)]
-    metric = {name: (x[some], y[some]) for name, (x, y) in metric.items()}
-    n, hits = len(some), {name: lanes.hits(*xy) for name, xy in metric.items()}
+    first = np.nan_to_num(np.column_stack(next(iter(metric.values()))), posinf=0, neginf=0)
+    apart = np.unique(np.round(first / _APART_M), axis=0, return_index=True)[1]
+    metric = {name: (x[apart], y[apart]) for name, (x, y) in metric.items()}
+    n, hits = len(apart), {name: lanes.hits(*xy) for name, xy in metric.items()}
     best = max(hits, key=lambda name: hits[name])
     x, y = metric[best]
     shifted = [lanes.hits(x + dx, y + dy) for dx, dy in _SHIFTS_M]
@@ -244,7 +257,9 @@ def _as_asked(file: _File, lanes: Lanes, asked: str) -> Decision:
         )  # fmt: skip
     if not _geographic(asked) and file.degrees:
         raise NeedsAnswer(
-            f"坐标数值是经纬度，不能按投影坐标系 {asked} 读取；{_HOW}。", DEGREES, {"rows": len(file.x)}
+            f"坐标数值是经纬度，不能按投影坐标系 {asked} 读取；{_HOW}。",
+            DEGREES,
+            {"rows": len(file.x)},
         )
     return file.sentence(file.as_(asked, lanes), f"按指定的 {label(asked)} 读取")
 
@@ -254,7 +269,7 @@ def _as_declared(file: _File, lanes: Lanes, declared: str) -> Decision:
     rivals: dict[str, Decision] = {}
     if lanes and file.degrees and _in_china(file, decision):
         rivals = {s: replace(decision, system=s) for s in DEGREES if s != "wgs84"}
-    elif lanes and not file.degrees and not _near(file, lanes, decision).any():
+    elif lanes and not file.degrees and not file.near(decision, lanes).any():
         rivals = {k: v for k, v in _grids(file, lanes).items() if k != declared}
     if rivals:
         seen = _compare(file, lanes, {declared: decision, **rivals})
@@ -281,7 +296,10 @@ def _from_degrees(file: _File, lanes: Lanes) -> Decision:
     seen = _compare(file, lanes, candidates)
     if seen.proven is None:
         raise _question(
-            f"无法仅凭数字区分 WGS-84、GCJ-02 和 BD-09（{_told(seen)}）；{_HOW}。", file, candidates, seen
+            f"无法仅凭数字区分 WGS-84、GCJ-02 和 BD-09（{_told(seen)}）；{_HOW}。",
+            file,
+            candidates,
+            seen,
         )
     reason = f"判定为 {label(seen.proven)}：{_told(seen)}"
     return file.sentence(candidates[seen.proven], reason)
@@ -329,18 +347,14 @@ def _grids(file: _File, lanes: Lanes) -> dict[str, Decision]:
         place = decision.wgs84(file.x[:1], file.y[:1])
         if any(np.allclose(place, other, rtol=0, atol=1e-7) for other in seen):
             continue
-        if _near(file, lanes, decision).mean() > 0.5:
+        if file.near(decision, lanes).mean() > 0.5:
             found[system] = decision
             seen.append(place)
     return found
 
 
-def _near(file: _File, lanes: Lanes, decision: Decision) -> Mask:
-    return lanes.near(*decision.wgs84(file.x, file.y))
-
-
 def _in_china(file: _File, decision: Decision) -> bool:
-    return bool(in_china(*decision.wgs84(file.x, file.y)).mean() > 0.5)
+    return bool(in_china(*file.sample(decision)).mean() > 0.5)
 
 
 def _told(seen: _Comparison) -> str:
@@ -351,7 +365,7 @@ def _told(seen: _Comparison) -> str:
 def _question(
     message: str, file: _File, candidates: Mapping[str, Decision], seen: _Comparison | None = None
 ) -> NeedsAnswer:
-    some = np.linspace(0, len(file.x) - 1, min(len(file.x), _SHOWN)).astype(int)
+    some = _some(len(file.x), _SHOWN)
     evidence: dict[str, Any] = {
         "rows": len(file.x),
         "places": {
@@ -362,6 +376,11 @@ def _question(
     if seen:
         evidence |= {"hits": dict(seen.hits), "of": seen.places, "chance": seen.chance}
     return NeedsAnswer(message, tuple(candidates), evidence)
+
+
+def _some(rows: int, most: int) -> npt.NDArray[np.intp]:
+    """Positions of at most so many rows, evenly through the file."""
+    return np.linspace(0, rows - 1, min(rows, most)).astype(np.intp)
 
 
 def _known(system: str) -> str:

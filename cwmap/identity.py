@@ -45,11 +45,24 @@ def content(frame: pd.DataFrame, table: Table, shapes: npt.NDArray[np.object_] |
         text += part.where(values.notna(), "")
     rows = [row.encode() for row in text]
     if shapes is not None:
-        rounded = shapely.transform(shapes, lambda xy: np.round(xy, _DECIMALS) + 0.0)
-        blobs = shapely.to_wkb(rounded, byte_order=1)
-        rows = [row + (b"\x1f" + blob if blob else b"") for row, blob in zip(rows, blobs, strict=True)]
+        rows = [row + blob for row, blob in zip(rows, _blobs(shapes), strict=True)]
     hashes = [hashlib.sha256(row).hexdigest() for row in rows]
     return pd.Series(hashes, frame.index, dtype=object)
+
+
+def _blobs(shapes: npt.NDArray[np.object_]) -> list[bytes]:
+    """Shapes as bytes, to `_DECIMALS`; empty for None. Points, the bulk, without a detour."""
+    points = shapely.get_type_id(shapes) == shapely.GeometryType.POINT
+    xy = np.column_stack([shapely.get_x(shapes), shapely.get_y(shapes)]).round(_DECIMALS) + 0.0
+    raw = xy.astype("<f8").tobytes()
+    blobs = [
+        raw[16 * at : 16 * at + 16] if point else b"" for at, point in enumerate(points.tolist())
+    ]
+    spread = np.flatnonzero(~points & ~shapely.is_missing(shapes))
+    rounded = shapely.transform(shapes[spread], lambda xy: np.round(xy, _DECIMALS) + 0.0)
+    for at, blob in zip(spread, shapely.to_wkb(rounded, byte_order=1), strict=True):
+        blobs[at] = blob
+    return blobs
 
 
 def identified(
@@ -98,7 +111,8 @@ def repeats(
     last = dict(zip(at[earlier].tolist(), at[later].tolist(), strict=True))
     changed = sorted(at[earlier][differs].tolist())
     reasons = {
-        i: f"编号在第 {rows[i]} 行和第 {rows[last[i]]} 行重复，内容不同，以后一行为准" for i in changed
+        i: f"编号在第 {rows[i]} 行和第 {rows[last[i]]} 行重复，内容不同，以后一行为准"
+        for i in changed
     }
     findings.add(reasons, header, ids, remedy="如果是两件事，请改用不同的编号", level="warning")
     return Repeats(kept, int((~differs).sum()), int(differs.sum()))

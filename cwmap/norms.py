@@ -95,14 +95,13 @@ class Categories:
         CwmapError names the file and the line or entry that is wrong, and any word that means two
         categories.
         """
-        path = path or shipped("data/norms/categories.toml")
-        content = _toml(path)
+        content = _toml(path := path or shipped("data/norms/categories.toml"))
         groups = {}
         for number, entry in enumerate(content.get("group", []), start=1):
             group = _group(entry, f"“{path}”的第 {number} 个 [[group]]")
             groups[group.key] = group
         if OTHER_GROUP not in groups:
-            raise CwmapError(f"“{path}”缺少 key = \"{OTHER_GROUP}\" 的分组；请补上后再试。")
+            raise CwmapError(f'“{path}”缺少 key = "{OTHER_GROUP}" 的分组；请补上后再试。')
         categories: dict[str, Category] = {}
         for number, entry in enumerate(content.get("category", []), start=1):
             where = f"“{path}”的第 {number} 个 [[category]]"
@@ -168,11 +167,15 @@ class Categories:
             old = self.codes.get(code)
             found = self.find_group(str(given["group"])) if "group" in given else None
             group = found or self._groups[old.group if old else OTHER_GROUP]
-            limit_h = float(given.get("limit_h", old.limit_h if old and not found else group.limit_h))
+            limit_h = float(
+                given.get("limit_h", old.limit_h if old and not found else group.limit_h)
+            )
             aliases = split_words(str(given.get("aliases", "")))
             if old:
                 aliases = tuple(dict.fromkeys((*aliases, old.name, *old.aliases)))
-                local.append(replace(old, name=name, group=group.key, limit_h=limit_h, aliases=aliases))
+                local.append(
+                    replace(old, name=name, group=group.key, limit_h=limit_h, aliases=aliases)
+                )
             else:
                 local.append(Category(code, name, group.key, limit_h, aliases))
             merged[code] = local[-1]
@@ -230,7 +233,7 @@ def _category(entry: Mapping[str, Any], groups: Mapping[str, Group], where: str)
     where = f"{where}（{code}）"
     group = _text(entry, "group", where)
     if group not in groups:
-        raise CwmapError(f"{where}的 group = \"{group}\" 不是已有的分组；可用：{'、'.join(groups)}。")
+        raise CwmapError(f'{where}的 group = "{group}" 不是已有的分组；可用：{"、".join(groups)}。')
     return Category(
         code=code, name=_text(entry, "name", where), group=group,
         limit_h=_hours(entry, where) if "limit_h" in entry else groups[group].limit_h,

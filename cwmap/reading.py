@@ -29,7 +29,11 @@ _MISTAKES = tuple(
     (re.compile(pattern, re.DOTALL), what, remedy)
     for pattern, what, remedy in (
         (rb"%PDF-", "PDF 文档", "请取得原来的表格或图层"),
-        (rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|BM.{4}\0{4}|II\*\0|MM\0\*", "图片", "请选择表格或图层文件"),
+        (
+            rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|BM.{4}\0{4}|II\*\0|MM\0\*",
+            "图片",
+            "请选择表格或图层文件",
+        ),
         (rb"Rar!\x1a", "RAR 压缩包", "请解压后再导入，或改用 .zip"),
         (rb"7z\xbc\xaf", "7z 压缩包", "请解压后再导入，或改用 .zip"),
         (rb"AC10\d\d\0", "CAD 图纸（DWG）", "请在 GIS 软件中转为 .shp 或 .gpkg"),
@@ -131,7 +135,10 @@ def _open(path: Path) -> _File:
         siblings = {}
         if content.startswith(gdal.SHP):
             for near in path.parent.iterdir():
-                if near.suffix.lower() in _SIBLINGS and near.stem.casefold() == path.stem.casefold():
+                if (
+                    near.suffix.lower() in _SIBLINGS
+                    and near.stem.casefold() == path.stem.casefold()
+                ):
                     siblings[near.suffix.lower()] = _bytes(near)
         elif content.startswith(gdal.SQLITE):
             wal = path.with_name(f"{path.name}-wal")
@@ -231,9 +238,12 @@ def _text(file: _File, asked: _Asked) -> Rows:
         return _layer("kml", kml.read(decoded.text, asked.layer), decoded)
     if "schemas-microsoft-com:office:spreadsheet" in head:
         raise UnreadableFile("这是 XML 格式的旧表格，请在 WPS 中打开，另存为 .xlsx 后再导入")
-    if head[0] == "<" and any(tag in head for tag in ("<html", "<table", "<!doctype html", "<meta")):
+    if head[0] == "<" and any(
+        tag in head for tag in ("<html", "<table", "<!doctype html", "<meta")
+    ):
         raise UnreadableFile("内容是网页，不是表格，请在 WPS 中打开，另存为 .xlsx 后再导入")
-    if head[0] == "<" and suffix not in _TEXT_TABLES or suffix not in (*_TEXT_TABLES, *_SPREADSHEETS):
+    is_table = suffix in _TEXT_TABLES or (suffix in _SPREADSHEETS and head[0] != "<")
+    if not is_table:
         raise UnreadableFile(f"内容与扩展名 {suffix} 不符，能读取的文件有 {SUPPORTED}")
     grid, notes = delimited.read(decoded.text, asked.known)
     if suffix in _SPREADSHEETS:

@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cwmap import __version__, clusters, figures
-from cwmap.colours import breaks, heat_png
+from cwmap.colours import even_breaks, heat_png
 from cwmap.errors import CwmapError
 from cwmap.filters import Filter
 from cwmap.town import Keeper, Town, keeper
@@ -73,7 +73,7 @@ def _heat(request: Request, town: Town) -> Response:
     theme = "dark" if query.get("theme") == "dark" else "light"
     question, look = Filter.from_query(query), Look.from_query(query)
     density = figures.heat(town, question, look.bandwidth_m)
-    image = heat_png(density, breaks(float(density.max())), theme)
+    image = heat_png(density, even_breaks(float(density.max())), theme)
     fresh = query.get("rev") == str(town.revision)
     return Response(image, media_type="image/png", headers=KEEP_FOREVER if fresh else KEEP_NOT)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +16,10 @@ from cwmap.errors import CwmapError
 from cwmap.findings import Findings
 from cwmap.georeference import NEAR_M, Decision, Ground, Lanes, decide, outlying
 from cwmap.placing import repaired
+from cwmap.reading import Rows
 from cwmap.tables import COORDINATES, Table
 from cwmap.values import Parsed, Unreadable, by_word, clean, meant, parse_number
 from geo.coordinates import parse_degrees, transform_geometries
-
-if TYPE_CHECKING:
-    from cwmap.reading import Rows
 
 Geometries = npt.NDArray[np.object_]
 _Type = shapely.GeometryType
@@ -90,24 +87,26 @@ def shapes(
     written[nowhere], x[nowhere], y[nowhere] = None, np.nan, np.nan
 
     decision = decide(x, y, asked=coords, declared=rows.crs, context=ground)
-    exchanged, other = outlying(x, y, decision, lanes := Lanes(ground))
+    place = _to_wgs84(written, decision)
+    bounds = shapely.bounds(place)
+    held = np.isfinite(bounds).all(axis=1) & (np.abs(bounds) <= [180, 90, 180, 90]).all(axis=1)
+    lanes, far = Lanes(ground), np.zeros(len(place), bool)
+    if lanes:
+        middle = shapely.centroid(place)
+        far = np.isfinite(x) & ~lanes.near(shapely.get_x(middle), shapely.get_y(middle))
 
     def at(row: int) -> str:
         return f"{x[row]:.10g}, {y[row]:.10g}"
 
+    exchanged, other = outlying(x, y, decision, far, lanes)
     findings.add(exchanged, where, at, "经纬度颠倒（与本表其他行相反）", "请对调这一行的两个坐标")
     findings.add(other, where, at, "坐标的写法与本表其他行不同", "请改成与其他行相同的坐标系")
-    place = _to_wgs84(written, decision)
-    bounds = shapely.bounds(place)
-    held = np.isfinite(bounds).all(axis=1) & (np.abs(bounds) <= [180, 90, 180, 90]).all(axis=1)
     lost = ~shapely.is_missing(written) & ~held & ~exchanged & ~other
     findings.add(lost, where, at, "坐标超出范围", "请核对这一行的坐标")
     place[~held] = None
-    if lanes:
-        middle = shapely.centroid(place)
-        far = held & ~lanes.near(shapely.get_x(middle), shapely.get_y(middle)) & ~findings.failed
-        reason = f"位置在镇域之外（距已有巷道范围 {NEAR_M / 1000:g} 公里以上）"
-        findings.add(far, where, at, reason, "请核对坐标和坐标系", "warning")
+    reason = f"位置在镇域之外（距已有巷道范围 {NEAR_M / 1000:g} 公里以上）"
+    far &= held & ~findings.failed
+    findings.add(far, where, at, reason, "请核对坐标和坐标系", "warning")
 
     shaped = _shaped(place, table, where, who, findings, ground.crs, lane_width_m)
     if table.shape == "polygon":
@@ -140,7 +139,9 @@ def _from_columns(
         header = headers.get(name) or headers.get("wkt") or label
         findings.add(parsed.reasons, header, column, remedy="请写成 104.92、104°55′12″ 或米数")
         half = column.isna().to_numpy() & (lat if name == "lon" else lon).notna().to_numpy()
-        findings.add(half & ~drawn, header, None, f"只有一个坐标，缺少{label}", "请补上，或两个都留空")
+        findings.add(
+            half & ~drawn, header, None, f"只有一个坐标，缺少{label}", "请补上，或两个都留空"
+        )
         numbers.append(parsed.values)
     x, y = numbers
     both = np.isfinite(x) & np.isfinite(y) & ~drawn
@@ -182,7 +183,9 @@ def _shaped(
     for at in np.flatnonzero(mixed):
         place[at], dropped = _opened(place[at])
         if dropped:
-            findings.add({int(at): "图形里除了面还有点或线，只保留了面"}, where, who, level="warning")
+            findings.add(
+                {int(at): "图形里除了面还有点或线，只保留了面"}, where, who, level="warning"
+            )
     kinds = shapely.get_type_id(place)
     lines = np.isin(kinds, _LINES)
     if table.name == "lanes" and lines.any():
@@ -190,8 +193,17 @@ def _shaped(
         kinds[lines] = _Type.POLYGON
     allowed = _POLYGONS if table.shape == "polygon" else (*_POINTS, *_LINES, *_POLYGONS)
     wrong = (kinds >= 0) & ~np.isin(kinds, allowed)
-    needed = "面或中心线" if table.name == "lanes" else "面" if table.shape == "polygon" else "点、线或面"
-    reasons = {int(at): f"是{_CALLED[kinds[at]]}，{table.label}需要{needed}" for at in np.flatnonzero(wrong)}
+    needed = (
+        "面或中心线"
+        if table.name == "lanes"
+        else "面"
+        if table.shape == "polygon"
+        else "点、线或面"
+    )
+    reasons = {
+        int(at): f"是{_CALLED[kinds[at]]}，{table.label}需要{needed}"
+        for at in np.flatnonzero(wrong)
+    }
     findings.add(reasons, where, who, remedy=f"请换成{needed}后再导入")
     place[wrong] = None
     polygons = np.isin(kinds, _POLYGONS) & ~wrong
@@ -234,4 +246,3 @@ def _widened(lines: Geometries, crs: str, width_m: float | None) -> Geometries:
     metric = transform_geometries(lines, "EPSG:4326", crs)
     strips = shapely.buffer(metric, width_m / 2, cap_style="flat", join_style="round")
     return transform_geometries(strips, crs, "EPSG:4326")
-

@@ -74,8 +74,9 @@ def clean(column: pd.Series) -> pd.Series:
     that a spreadsheet does not take text for a formula.
     """
     text = column.astype("str").str.strip(_BLANKS)
-    guarded = text.str.match(r"'+[=+\-@\t\r]").eq(True)
-    if guarded.any():
+    quoted = text.str.startswith("'", na=False)
+    if quoted.any():
+        guarded = quoted & text.str.match(r"'+[=+\-@\t\r]", na=False)
         text = text.mask(guarded, text.str[1:])
     return text.mask(text.eq(""))
 

@@ -69,7 +69,7 @@ def expand(start: Integers, count: Integers) -> tuple[Integers, Integers]:
     """Every number of the ranges start[i] … start[i] + count[i] - 1, as (i, number)."""
     owner = np.repeat(np.arange(len(count)), count)
     before = np.cumsum(count) - count
-    return owner, np.arange(len(owner)) + (start - before)[owner]
+    return owner, np.arange(len(owner)) + (start - before).take(owner)
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,8 @@ class Grid:
         with np.errstate(over="ignore"):  # such a point is far outside all the same
             return (x - self.x0) / self.cell_m, (y - self.y0) / self.cell_m
 
-    def cell(self, x: Floats, y: Floats) -> Integers:
-        """The cell of each point; one of the unused ring for points outside and NaN."""
-        u, v = self.units(x, y)
+    def cell(self, u: Floats, v: Floats) -> Integers:
+        """The cell at grid units u, v; one of the unused ring for points outside and NaN."""
         column = np.fmin(np.fmax(u, 0), self.columns - 1).astype(np.intp)  # fmax(NaN, 0) is 0
         row = np.fmin(np.fmax(v, 0), self.rows - 1).astype(np.intp)
         return row * self.columns + column

@@ -112,7 +112,7 @@ class NearestIndex:
     ) -> tuple[Integers, Integers, npt.NDArray[np.float64]]:
         """(point, polygon, distance) of all that may be nearest, polygons that hold it included."""
         holding = self.inside.pairs(x, y)
-        cell = self.grid.cell(x, y)
+        cell = self.grid.cell(*self.grid.units(x, y))
         count = self.start[cell + 1] - self.start[cell]
         near = np.flatnonzero(count)
         owner, entry = expand(self.start[cell[near]], count[near])

@@ -20,7 +20,14 @@ Row = tuple[str, str | None, Any]
 
 def backdrop_frame(plan: Plan) -> gpd.GeoDataFrame:
     """Table `backdrop`, in the order in which it is drawn."""
-    rows = [*_land(plan), *_green(plan), *_blocks(plan), *_places(plan), *_water(plan), *_roads(plan)]
+    rows = [
+        *_land(plan),
+        *_green(plan),
+        *_blocks(plan),
+        *_places(plan),
+        *_water(plan),
+        *_roads(plan),
+    ]
     rows += [("building", None, shape) for shape in plan.buildings.shapes]
     rows += [("building", None, p) for s in plan.sites for k, p in s.parts if k == "building"]
     return gpd.GeoDataFrame(
@@ -40,7 +47,9 @@ def _land(plan: Plan) -> list[Row]:
 
 def _green(plan: Plan) -> list[Row]:
     ground = plan.ground
-    ways = shapely.union_all([e.axis.buffer(e.width_m / 2 + 1.5, cap_style="flat") for e in plan.lanes])
+    ways = shapely.union_all(
+        [e.axis.buffer(e.width_m / 2 + 1.5, cap_style="flat") for e in plan.lanes]
+    )
     rows: list[Row] = []
     for face in plan.riverside:
         free = face.difference(ground.water.buffer(5)).difference(ways)
@@ -49,8 +58,13 @@ def _green(plan: Plan) -> list[Row]:
             rows.append(("green", "白龙江景观带" if near and part.area > 9000 else None, part))
     taken = shapely.union_all([*(b.shape for b in plan.blocks), *plan.riverside]).buffer(8)
     open_land = ground.plain.buffer(10).difference(taken)
-    outer = [ground.valley.line(road["points"]).buffer(road["width"] / 2 + 6) for road in source("plan")["road"]]
-    open_land = open_land.difference(shapely.union_all([ways.buffer(6), ground.water.buffer(22), *outer]))
+    outer = [
+        ground.valley.line(road["points"]).buffer(road["width"] / 2 + 6)
+        for road in source("plan")["road"]
+    ]
+    open_land = open_land.difference(
+        shapely.union_all([ways.buffer(6), ground.water.buffer(22), *outer])
+    )
     rng = np.random.default_rng(SEED)
     fields = parcels(polygons(open_land), FIELD_M2, rng)
     fields = shapely.simplify(shapely.buffer(fields, -3.5, join_style="mitre"), 1.0)
@@ -89,8 +103,14 @@ def _places(plan: Plan) -> list[Row]:
         laid = [(kind, part) for kind, part in site.parts if kind != "building"]
         rest = site.ground.difference(shapely.union_all([part for _, part in laid]))
         park = site.kind.endswith("park")
-        rows += [("block", None if park else site.name, part) for part in polygons(rest) if part.area > 60]
-        rows += [(kind, site.name if park and kind == "green" else None, part) for kind, part in laid]
+        rows += [
+            ("block", None if park else site.name, part)
+            for part in polygons(rest)
+            if part.area > 60
+        ]
+        rows += [
+            (kind, site.name if park and kind == "green" else None, part) for kind, part in laid
+        ]
     return rows
 
 

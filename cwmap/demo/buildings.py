@@ -69,8 +69,12 @@ def build(
             slabs += [(s, style, k) for s in rows]
     houses, owner = _mosaic(plots, rng)
     styles = [plots[i][1] for i in owner] + [s for _, s, _ in slabs]
-    low = np.array([_PLOTS[s][4] for s in styles[: len(owner)]] + [_SLABS[s][4] for _, s, _ in slabs])
-    high = np.array([_PLOTS[s][5] for s in styles[: len(owner)]] + [_SLABS[s][5] for _, s, _ in slabs])
+    low = np.array(
+        [_PLOTS[s][4] for s in styles[: len(owner)]] + [_SLABS[s][4] for _, s, _ in slabs]
+    )
+    high = np.array(
+        [_PLOTS[s][5] for s in styles[: len(owner)]] + [_SLABS[s][5] for _, s, _ in slabs]
+    )
     return Buildings(
         np.array([*houses, *(s for s, _, _ in slabs)], object),
         np.array(styles),
@@ -88,7 +92,12 @@ def orientation(lands: list[Polygon]) -> Array:
 
 
 def _rows(
-    land: Polygon, angle: float, length: float, depth: float, pitch: float, gap: float,
+    land: Polygon,
+    angle: float,
+    length: float,
+    depth: float,
+    pitch: float,
+    gap: float,
     rng: np.random.Generator,
 ) -> list[Polygon]:
     """Slabs in rows that face the same way; each row fills what the land leaves it."""
@@ -103,7 +112,11 @@ def _rows(
             size = min((b - a - gap * (count - 1)) / count, length * 1.35)
             if size < 0.42 * length:
                 continue
-            at = a + ((b - a) - count * size - (count - 1) * gap) / 2 + np.arange(count) * (size + gap)
+            at = (
+                a
+                + ((b - a) - count * size - (count - 1) * gap) / 2
+                + np.arange(count) * (size + gap)
+            )
             for x in at[rng.random(count) > 0.06]:
                 cut = rng.uniform(0, 0.12) * size
                 found.append(shapely.box(x + cut / 2, y, x + size - cut / 2, y + depth))
@@ -172,7 +185,9 @@ def _halve(
     along = long / np.hypot(*long.T)[:, None] * FAR_M
     side = short / np.maximum(np.hypot(*short.T), 1e-6)[:, None] * FAR_M
     halves = [
-        shapely.polygons(np.stack([at + side, at - side, at - side + s * along, at + side + s * along], 1))
+        shapely.polygons(
+            np.stack([at + side, at - side, at - side + s * along, at + side + s * along], 1)
+        )
         for s in (1, -1)
     ]
     parts = [shapely.get_parts(shapely.intersection(shapes, h), return_index=True) for h in halves]

@@ -172,7 +172,9 @@ def truth(
         codes = list(cause["codes"])
         areas = cause.get("areas", [])
         at = points[mine & ~np.isnan(points[:, 0])][:50_000]
-        cell = np.bincount(tree.query(shapely.points(at), "within")[1], minlength=len(plan.mesh.cells))
+        cell = np.bincount(
+            tree.query(shapely.points(at), "within")[1], minlength=len(plan.mesh.cells)
+        )
         densest = np.argsort(-cell, kind="stable")
         enough = int(np.searchsorted(np.cumsum(cell[densest]), 0.8 * cell.sum())) + 1
         planted.append({

@@ -45,16 +45,24 @@ def mesh(
     owner = np.full(len(found), -1)
     owner[at] = owner_of_face[face]
     found, owner = found[owner >= 0], owner[owner >= 0]
-    cells, owner = _merged(found, owner)
-    order, codes = _numbered(plan, cells, owner)
-    cells, owner = cells[order], owner[order]
+    area = _areas(plan, ground, found)
+    # Small cells grow together only within one community and one area.
+    pieces, home = _merged(found, owner * (len(plan["area"]) + 1) + area + 1)
+    owner, area = np.divmod(home, len(plan["area"]) + 1)
+    order, codes = _numbered(plan, pieces, owner)
+    cells, owner, area = pieces[order], owner[order], area[order] - 1
     whole = [shapely.coverage_union_all(cells[owner == k]) for k in range(len(plan["community"]))]
-    inside = shapely.point_on_surface(cells)
-    areas = []
-    for row in plan["area"]:
-        region = ground.valley.face(row["points"])
-        areas.append(shapely.coverage_union_all(cells[shapely.contains(region, inside)]))
+    areas = [shapely.coverage_union_all(cells[area == k]) for k in range(len(plan["area"]))]
     return Mesh(cells, codes, owner, np.array(whole, object), np.array(areas, object))
+
+
+def _areas(plan: dict[str, Any], ground: Ground, found: Shapes) -> NDArray[np.int64]:
+    """The area that holds the middle of each piece, -1 for none."""
+    middle = shapely.point_on_surface(found)
+    area = np.full(len(found), -1)
+    for k, row in enumerate(plan["area"]):
+        area[shapely.contains(ground.valley.face(row["points"]), middle)] = k
+    return area
 
 
 def _owners(plan: dict[str, Any], ground: Ground, faces: list[Polygon]) -> NDArray[np.int64]:
@@ -62,8 +70,8 @@ def _owners(plan: dict[str, Any], ground: Ground, faces: list[Polygon]) -> NDArr
     seeds = np.array([row["at"] for row in plan["community"]], float)
     at = ground.valley.at(seeds)
     s = np.linspace(*ground.valley.reach, 200)
-    bank = np.column_stack([s, s * 0])
-    north = Polygon(ground.valley.at(np.vstack([bank, (bank + [0, 2500])[::-1]])))
+    bank, far = np.column_stack([s, s * 0]), np.column_stack([s, s * 0 + 2500])
+    north = Polygon(ground.valley.at(np.vstack([bank, far[::-1]])))
     middle = shapely.point_on_surface(np.array(faces, object))
     same = shapely.contains(north, middle)[:, None] == (seeds[:, 1] > 0)[None]
     xy = shapely.get_coordinates(shapely.centroid(np.array(faces, object)))
@@ -100,14 +108,18 @@ def _cuts(shapes: Shapes) -> list[LineString]:
         count = int(np.ceil(shape.area / LARGEST_M2))
         at = box[0] + long * ((count // 2) / count)
         cut = LineString([at - 0.1 * short, at + 1.1 * short])
-        lines += [_longer(p, 0.05) for p in shapely.get_parts(cut.intersection(shape)) if p.length > 1]
+        lines += [
+            _longer(p, 0.05) for p in shapely.get_parts(cut.intersection(shape)) if p.length > 1
+        ]
         halves = shapely.get_parts(shapely.polygonize([shapely.union_all([shape.exterior, cut])]))
-        todo += [h for h in halves if h.area > LARGEST_M2 and shape.contains(h.representative_point())]
+        todo += [
+            h for h in halves if h.area > LARGEST_M2 and shape.contains(h.representative_point())
+        ]
     return lines
 
 
 def _merged(cells: Shapes, owner: NDArray[np.int64]) -> tuple[Shapes, NDArray[np.int64]]:
-    """Small cells joined to the neighbour of the same community with the longest common edge."""
+    """Small cells joined to the neighbour of the same owner with the longest common edge."""
     left, right = shapely.STRtree(cells).query(cells, "intersects")
     pair = (left < right) & (owner[left] == owner[right])
     left, right = left[pair], right[pair]
@@ -123,7 +135,9 @@ def _merged(cells: Shapes, owner: NDArray[np.int64]) -> tuple[Shapes, NDArray[np
         if k not in members or area[k] >= SMALLEST_M2 or not beside[k]:
             continue
         # Rather a small neighbour than one that would grow too large.
-        into = max(beside[k], key=lambda j: (area[j] + area[k] < 1.25 * LARGEST_M2, beside[k][j], -j))
+        into = max(
+            beside[k], key=lambda j: (area[j] + area[k] < 1.25 * LARGEST_M2, beside[k][j], -j)
+        )
         members[into] += members.pop(k)
         area[into] += area.pop(k)
         for other, length in beside.pop(k).items():
@@ -144,7 +158,9 @@ def _numbered(
     order = np.lexsort((middle[:, 0], row, owner))
     start = np.r_[0, np.flatnonzero(np.diff(owner[order])) + 1]
     serial = np.arange(len(order)) - np.repeat(start, np.diff(np.r_[start, len(order)])) + 1
-    codes = [f"{plan['community'][k]['code']}{n:03d}" for k, n in zip(owner[order], serial, strict=True)]
+    codes = [
+        f"{plan['community'][k]['code']}{n:03d}" for k, n in zip(owner[order], serial, strict=True)
+    ]
     return order, np.array(codes)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,9 @@ class Valley:
     def face(self, points: Sequence[Sequence[float]] | Array) -> Polygon:
         """Polygon in metres whose sides follow the river between river coordinates."""
         ring = np.asarray([*points, points[0]], float)
-        sides = [np.linspace(a, b, 2 + int(np.hypot(*(b - a)) / 60))[:-1] for a, b in zip(ring, ring[1:], strict=False)]
+        sides = [
+            np.linspace(a, b, 2 + int(np.hypot(*(b - a)) / 60))[:-1] for a, b in pairwise(ring)
+        ]
         return Polygon(self.at(np.vstack(sides)))
 
 
@@ -113,8 +116,12 @@ def survey(plan: dict[str, Any]) -> Ground:
     plain = shapely.intersection(Polygon(ring).buffer(0), sheet)
     s0, s1 = plan["reach"]["ends"]
     span = smooth([[s0, 0], [s1, 0]])[:, 0]
-    band = np.vstack([np.column_stack([span, span * 0 + 3000]), np.column_stack([span, span * 0 - 2000])[::-1]])
-    lid = valley.face([[-500, 3000], [-500, 1800], [650, 1800], [1300, 1775], [1700, 1775], [1700, 3000]])
+    band = np.vstack(
+        [np.column_stack([span, span * 0 + 3000]), np.column_stack([span, span * 0 - 2000])[::-1]]
+    )
+    lid = valley.face(
+        [[-500, 3000], [-500, 1800], [650, 1800], [1300, 1775], [1700, 1775], [1700, 3000]]
+    )
     slope = plain.buffer(plan["reach"]["slope_m"], quad_segs=4).buffer(60).buffer(-60)
     town = polygons(slope.intersection(valley.face(band)).difference(lid).simplify(8))[0]
     return Ground(
@@ -140,7 +147,10 @@ def _river(valley: Valley) -> Polygon:
     for s0, v0, length, width in valley.plan["river"]["bars"]:
         # Gravel bars: blunt upstream, pointed downstream.
         bar = np.column_stack(
-            [s0 + length / 2 * np.cos(turn), v0 + width / 2 * np.sin(turn) * (1 - 0.45 * np.cos(turn))]
+            [
+                s0 + length / 2 * np.cos(turn),
+                v0 + width / 2 * np.sin(turn) * (1 - 0.45 * np.cos(turn)),
+            ]
         )
         river = river.difference(Polygon(valley.at(bar)))
     return river
@@ -164,7 +174,9 @@ def _hills(
     lines = [line.simplify(8) for line in feet]
     rise = shapely.distance(plain.simplify(8), points)
     foot = np.argmin([shapely.distance(line, points) for line in lines], axis=0)
-    along = np.choose(foot, [shapely.line_locate_point(line, points) for line in lines]) + 900 * foot
+    along = (
+        np.choose(foot, [shapely.line_locate_point(line, points) for line in lines]) + 900 * foot
+    )
     # Gullies are sharp and spurs are round; both turn a little on their way up and fade.
     fold = np.abs(np.sin(along / 165 + rise / 900)) + 0.45 * np.abs(np.sin(along / 71 - rise / 500))
     height = rise * (1 + 0.9 * (fold - 0.92) * np.exp(-rise / 900))

@@ -39,7 +39,7 @@ def population_frame(plan: Plan, rng: np.random.Generator) -> gpd.GeoDataFrame:
     order = np.lexsort((point[:, 1], point[:, 0], fabric, houses.land))
     key = pd.Series(houses.land[order].astype(str)) + fabric[order]
     serial = key.groupby(key, sort=False).cumcount().to_numpy() // size[order]
-    group, first = pd.factorize(key + serial.astype(str))
+    group, _ = pd.factorize(key + serial.astype(str))
     total = np.bincount(group, weight[order])
     head = np.r_[0, np.flatnonzero(np.diff(group)) + 1]
     middle = order[head + np.diff(np.r_[head, len(order)]) // 2]
@@ -50,7 +50,9 @@ def population_frame(plan: Plan, rng: np.random.Generator) -> gpd.GeoDataFrame:
     number = pd.Series(lane).groupby(lane).cumcount().to_numpy() * 2 + 1
     tower = np.isin(fabric[middle], ["new", "tower"])
     names = np.array([e.name.split("（")[0] for e in plan.lanes], object)[lane]
-    address = names + number.astype(str).astype(object) + np.where(tower, "号楼", "号院").astype(object)
+    address = (
+        names + number.astype(str).astype(object) + np.where(tower, "号楼", "号院").astype(object)
+    )
     owner = shapely.STRtree(plan.mesh.communities).nearest(points)
     return gpd.GeoDataFrame(
         {
@@ -87,7 +89,9 @@ def facilities_frame(plan: Plan, rng: np.random.Generator) -> gpd.GeoDataFrame:
     rows += _toilets(plan, facts, rng)
     rows += _stations(plan, facts, rng)
     for name, s, v in facts["transfer_stations"]:
-        rows.append((name, "transfer_station", "yes", 420.0, 1.0, Point(plan.ground.valley.at([[s, v]])[0])))
+        rows.append(
+            (name, "transfer_station", "yes", 420.0, 1.0, Point(plan.ground.valley.at([[s, v]])[0]))
+        )
     rows += _bins(plan, facts, rng)
     points = np.array([row[5] for row in rows], object)
     lanes = np.array([e.name for e in plan.lanes], object)
@@ -129,7 +133,9 @@ def _spread(points: Array, number: int) -> list[int]:
 
 def _toilets(plan: Plan, facts: dict[str, Any], rng: np.random.Generator) -> list[Any]:
     areas = plan.areas["id"].tolist()
-    shut = shapely.union_all([plan.mesh.areas[areas.index(a)] for a, kind, _ in GAPS if kind == "toilet"]).buffer(150)
+    shut = shapely.union_all(
+        [plan.mesh.areas[areas.index(a)] for a, kind, _ in GAPS if kind == "toilet"]
+    ).buffer(150)
     spots = [
         (k, _beside(plan, k, share, 1.0))
         for k, e in enumerate(plan.lanes)
@@ -138,24 +144,45 @@ def _toilets(plan: Plan, facts: dict[str, Any], rng: np.random.Generator) -> lis
     ]
     spots = [(k, p) for k, p in spots if not shut.contains(p)]
     chosen = _spread(np.array([p.coords[0] for _, p in spots]), facts["toilets"])
-    rows, count = [], {}
+    rows: list[Any] = []
+    count: dict[str, int] = {}
     for n in chosen:
         street = plan.lanes[spots[n][0]].name.split("（")[0]
         count[street] = count.get(street, 0) + 1
         name = f"{street}公厕" if count[street] == 1 else f"{street}第{count[street]}公厕"
         standard = "no" if rng.random() < 0.2 else "yes"
-        rows.append((name, "toilet", standard, float(rng.integers(40, 110)), float(rng.integers(6, 19)), spots[n][1]))
+        rows.append(
+            (
+                name,
+                "toilet",
+                standard,
+                float(rng.integers(40, 110)),
+                float(rng.integers(6, 19)),
+                spots[n][1],
+            )
+        )
     return rows
 
 
 def _stations(plan: Plan, facts: dict[str, Any], rng: np.random.Generator) -> list[Any]:
     """Sorting stations at the edge of compounds; villages have few."""
     lands = [k for k, land in enumerate(plan.lands) if land.area > 3000]
-    points = np.array([plan.lands[k].exterior.interpolate(0.5, normalized=True).coords[0] for k in lands])
+    points = np.array(
+        [plan.lands[k].exterior.interpolate(0.5, normalized=True).coords[0] for k in lands]
+    )
     rows = []
     for n, k in enumerate(_spread(points, facts["sorting_stations"]), start=1):
         standard = "no" if rng.random() < 0.15 else "yes"
-        rows.append((f"{n}号分类收集点", "sorting_station", standard, None, float(rng.integers(4, 9)), Point(points[k])))
+        rows.append(
+            (
+                f"{n}号分类收集点",
+                "sorting_station",
+                standard,
+                None,
+                float(rng.integers(4, 9)),
+                Point(points[k]),
+            )
+        )
     return rows
 
 
@@ -187,7 +214,7 @@ def duties_frame(plan: Plan, rng: np.random.Generator) -> pd.DataFrame:
         holders = [
             ("leader", leader[k][0], leader[k][1], "包抓社区", "统筹协调、督办整改", "每周不少于一次"),
             ("secretary", secretary[k], village[k], "社区", "组织巡查、调度人员", "08:30-18:00"),
-            ("grid_officer", officers[k][turn[k] % 3], village[k], e.name, "每日巡查、上报问题", "08:00-12:00 14:30-18:30"),
+            ("grid_officer", officers[k][turn[k] % 3], village[k], e.name, "每日巡查、上报问题", "08:00-18:30"),
             ("cleaner", cleaners[k][turn[k] % 8], "区环卫所", f"{e.name}全段", "清扫保洁、清运垃圾",
              str(rng.choice(["05:30-11:30", "06:00-12:00", "13:00-19:00"]))),
         ]  # fmt: skip

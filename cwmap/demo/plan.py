@@ -75,7 +75,9 @@ def draw() -> Plan:
     net = mesh(plan, ground, faces, [line for line, *_ in back])
     communities = _communities(plan)
     lanes = streets.units(rows, sorted(back, key=lambda b: b[0].centroid.coords[0]))
-    owner = _owner(net, [shapely.line_interpolate_point(e.axis, 0.5, normalized=True) for e in lanes])
+    owner = _owner(
+        net, [shapely.line_interpolate_point(e.axis, 0.5, normalized=True) for e in lanes]
+    )
     lanes = _named(lanes, owner, communities, ground)
     lands, fabrics = _lands(blocks, lanes, places, ground)
     buildings = build(lands, fabrics, orientation(lands), rng)
@@ -100,7 +102,9 @@ def _without_sites(blocks: list[Block], places: list[Site]) -> list[Block]:
 
 
 def _communities(plan: dict[str, Any]) -> pd.DataFrame:
-    known = pd.read_csv(shipped("data/demo/communities.csv"), comment="#", dtype=str, index_col="code")
+    known = pd.read_csv(
+        shipped("data/demo/communities.csv"), comment="#", dtype=str, index_col="code"
+    )
     return known.loc[[row["code"] for row in plan["community"]]].reset_index()
 
 
@@ -149,7 +153,11 @@ def _lands(
     """What can be built on: blocks less streets with their setback, sites and the river's edge."""
     taken = [
         shapely.buffer(
-            e.axis, e.width_m / 2 + SETBACK_M[e.kind], cap_style="square", join_style="mitre", mitre_limit=2
+            e.axis,
+            e.width_m / 2 + SETBACK_M[e.kind],
+            cap_style="square",
+            join_style="mitre",
+            mitre_limit=2,
         )
         for e in lanes
     ] + [place.ground.buffer(3) for place in places]
@@ -170,9 +178,14 @@ def _thinned(buildings: Buildings, lanes: list[Lane], rng: np.random.Generator) 
     ways = shapely.STRtree([e.shape for e in lanes])
     middle = shapely.centroid(buildings.shapes)
     _, far = ways.query_nearest(middle, return_distance=True, all_matches=False)
-    keep = (buildings.fabric != "village") | (rng.random(len(far)) > np.clip((far - 18) / 75, 0, 0.92))
+    keep = (buildings.fabric != "village") | (
+        rng.random(len(far)) > np.clip((far - 18) / 75, 0, 0.92)
+    )
     return Buildings(
-        buildings.shapes[keep], buildings.fabric[keep], buildings.land[keep], buildings.storeys[keep]
+        buildings.shapes[keep],
+        buildings.fabric[keep],
+        buildings.land[keep],
+        buildings.storeys[keep],
     )
 
 
@@ -211,7 +224,9 @@ def cells_frame(plan: Plan) -> gpd.GeoDataFrame:
 def communities_frame(plan: Plan) -> gpd.GeoDataFrame:
     """Table `communities`: official names and codes, invented outlines."""
     return gpd.GeoDataFrame(
-        plan.communities.rename(columns={"code": "community_id"})[["community_id", "name", "street"]],
+        plan.communities.rename(columns={"code": "community_id"})[
+            ["community_id", "name", "street"]
+        ],
         geometry=to_world(plan.mesh.communities),
         crs="EPSG:4326",
     )

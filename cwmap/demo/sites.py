@@ -47,9 +47,13 @@ def sites(plan: dict[str, Any], ground: Ground) -> list[Site]:
         (x, y), (xe, ye) = ground.valley.at([[s, v], [s + 1, v]])
         turn = np.degrees(np.arctan2(ye - y, xe - x))
 
-        def put(shape: Polygon, size: Any = row["size"], turn: float = turn, x: float = x, y: float = y) -> Polygon:
+        def put(
+            shape: Polygon, size: Any = row["size"], turn: float = turn, x: float = x, y: float = y
+        ) -> Polygon:
             wide = affinity.scale(shape, size[0], size[1], origin=(0.5, 0.5))
-            return affinity.translate(affinity.rotate(wide, turn, origin=(0.5, 0.5)), x - 0.5, y - 0.5)
+            return affinity.translate(
+                affinity.rotate(wide, turn, origin=(0.5, 0.5)), x - 0.5, y - 0.5
+            )
 
         parts = [(_KIND[kind], put(_figure(kind, *box))) for kind, *box in _FIGURES[row["kind"]]]
         whole = put(shapely.box(-0.02, -0.02, 1.02, 1.02))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,9 @@ def settle(
     quarters = [(row, ground.valley.face(row["points"]).buffer(0)) for row in plan["quarter"]]
     built, riverside = [], []
     for face in found:
-        if shapely.dwithin(face, ground.middle, 0.1) or shapely.dwithin(face, ground.brook_line, 0.1):
+        if shapely.dwithin(face, ground.middle, 0.1) or shapely.dwithin(
+            face, ground.brook_line, 0.1
+        ):
             riverside.append(face)
             continue
         rest = face
@@ -112,16 +115,17 @@ def settle(
             share = rest if whole else rest.intersection(area)
             if share.area > 0.85 * rest.area:
                 share = rest
-            for part in polygons(share):
-                if part.area > 1500:
-                    built.append(Block(part, row["fabric"], row["name"]))
+            parts = [part for part in polygons(share) if part.area > 1500]
+            built += [Block(part, row["fabric"], row["name"]) for part in parts]
             rest = max(polygons(rest.difference(share)), key=lambda p: p.area, default=Polygon())
             if rest.area < 600:
                 break
     return built, riverside
 
 
-def cut(block: Block, rng: np.random.Generator) -> tuple[list[tuple[LineString, float]], list[Block]]:
+def cut(
+    block: Block, rng: np.random.Generator
+) -> tuple[list[tuple[LineString, float]], list[Block]]:
     """Back lanes of a block as (centre line, width) and the smaller blocks that they leave."""
     fabric = FABRICS[block.fabric]
     if block.shape.area < fabric.piece_m2 * rng.uniform(1.15, 1.7):
@@ -183,7 +187,7 @@ def units(
     for k, (row, line) in enumerate(rows):
         others = shapely.union_all([other for j, (_, other) in enumerate(rows) if j != k])
         places = _cuts(line, others, row["cuts"])
-        parts = [substring(line, a, b) for a, b in zip(places[:-1], places[1:], strict=True)]
+        parts = [substring(line, a, b) for a, b in pairwise(places)]
         for part, tag in zip(*_tagged([_forward(p) for p in parts]), strict=True):
             lanes.append(Lane(row["name"] + tag, row["kind"], row["width"], part, Polygon()))
     lanes += [Lane(name, "lane", width, _forward(line), Polygon(), quarter)

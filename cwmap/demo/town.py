@@ -9,7 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from cwmap.demo import backdrop, causes, people, plan
+from cwmap.demo import backdrop, causes, dirt, people, plan
 from cwmap.demo.ground import CRS
 from cwmap.demo.reports import reports_frame
 
@@ -69,5 +69,6 @@ def make(*, reports: int = 20_000, seed: int = 1, days: int = 540) -> DemoTown:
                 {"area_id": area, "facility_kind": kind, "why": why} for area, kind, why in people.GAPS
             ],
             **truth,
+            "dirt": dirt.listed(table, dirt.sheet(table, seed)),
         },
     )  # fmt: skip

@@ -79,6 +79,9 @@ def number_text(value: float) -> str | None:
 
     Whole numbers keep all the digits that a double has. None for what is no number.
     """
+    shortest = repr(value)
+    if len(shortest) <= SURE_DIGITS + 1 and shortest.replace(".", "").isdigit():
+        return shortest.removesuffix(".0")
     if value != value or abs(value) == float("inf"):
         return None
     if value == int(value) and abs(value) < 1e21:

@@ -121,7 +121,5 @@ def _rounded_notes(cells: pd.DataFrame, text: str) -> list[str]:
     rounded = cells.apply(lambda column: column.str.match(_ROUNDED).eq(True).sum()).sum()
     if not rounded:
         return []
-    return [
-        f"有 {rounded} 个单元格是科学计数法（如 6.21E+14），编号的后几位已经丢失；"
-        "请在原表把这一列设为文本，重新导出"
-    ]
+    note = f"有 {rounded} 个单元格是科学计数法（如 6.21E+14），编号的后几位已经丢失"
+    return [f"{note}；请在原表把这一列设为文本，重新导出"]

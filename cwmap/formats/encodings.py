@@ -94,7 +94,9 @@ def _decoded(content: bytes, named: str | None) -> tuple[str, str]:
             raise UnreadableFile("文件末尾不完整，请重新取得这个文件") from error
     mixed = _mixed_line(content)
     if mixed:
-        raise UnreadableFile(f"第 {mixed} 行的编码与其他行不同（UTF-8 与 GB18030 混用），{_SAVE_AGAIN}")
+        raise UnreadableFile(
+            f"第 {mixed} 行的编码与其他行不同（UTF-8 与 GB18030 混用），{_SAVE_AGAIN}"
+        )
     try:
         return content.decode("gb18030"), "gb18030"
     except UnicodeDecodeError as error:

@@ -44,24 +44,27 @@ def read_shp(content: bytes, siblings: Mapping[str, bytes], encoding: str | None
         raise UnreadableFile(
             "缺少同名的 .dbf（属性表），请把 .shp、.dbf、.shx、.prj 放在同一文件夹或打成一个 .zip"
         )
-    count = _check_dbf(dbf)
+    count, deleted = _check_dbf(dbf)
     index = siblings.get(".shx", b"")
-    notes = []
+    notes = [f"属性表中标记为已删除的 {deleted} 条记录未读入"] if deleted else []
     if len(index) != 100 + 8 * count:
+        if _records(content) != count:
+            raise UnreadableFile(
+                f".shp 的图形与 .dbf 的 {count:,} 条记录对不上，请在 GIS 软件中重新导出这一图层"
+            )
         notes.append("缺少可用的 .shx，已按 .shp 重建")
         index = b""
-    parts = {".shp": content, ".dbf": dbf, ".prj": siblings.get(".prj", b""), ".shx": index}
+    parts = {".shp": content, ".dbf": dbf, ".shx": index}
     with _copied(parts) as path, _restoring_index(not index):
         # Latin-1 keeps every byte; the real encoding is found out below.
         meta, features = _read(path, encoding="ISO-8859-1")
-    if len(features) != count:
-        raise UnreadableFile(
-            f".shp 有 {len(features):,} 个图形，.dbf 却有 {count:,} 条记录，请重新导出这一图层"
-        )
+    if len(features) != count - deleted:
+        raise UnreadableFile("图层已损坏，请在 GIS 软件中打开检查，重新导出后再导入")
     used, decoded, more_notes = _decoded(
         _attributes(meta, features), siblings.get(".cpg"), encoding
     )
-    layer = _layer(meta, decoded, features)
+    prj = siblings.get(".prj", b"").decode(errors="replace").strip("\ufeff\0 \r\n")
+    layer = _layer(meta | {"crs": prj}, decoded, features)
     return Layer(
         layer.table, layer.geometry, layer.crs, None, (),
         (*notes, *more_notes, *layer.notes), used,
@@ -105,8 +108,20 @@ def _check_shp(content: bytes) -> None:
         raise UnreadableFile(".shp 是三维多面体（MultiPatch），请在 GIS 软件中转为面图层后再导入")
 
 
-def _check_dbf(content: bytes) -> int:
-    """Number of records of a .dbf."""
+def _records(content: bytes) -> int:
+    """How many shapes a .shp holds, by the lengths that stand before each."""
+    at, number = 100, 0
+    while at + 8 <= len(content):
+        words = struct.unpack_from(">i", content, at + 4)[0]
+        if words <= 0:
+            break
+        at += 8 + 2 * words
+        number += at <= len(content)
+    return number
+
+
+def _check_dbf(content: bytes) -> tuple[int, int]:
+    """Number of records of a .dbf, and of those that are marked as deleted."""
     if len(content) < 33:
         raise UnreadableFile(f".dbf {_CUT_SHORT}")
     count, start, size = struct.unpack_from("<IHH", content, 4)
@@ -114,7 +129,7 @@ def _check_dbf(content: bytes) -> int:
         raise too_large()
     if start + count * size > len(content) or not size:
         raise UnreadableFile(f".dbf {_CUT_SHORT}")
-    return int(count)
+    return count, content[start : start + count * size : size].count(b"*")
 
 
 def _check_gpkg(path: Path) -> None:
@@ -123,21 +138,31 @@ def _check_gpkg(path: Path) -> None:
     page, pages = struct.unpack_from(">H", content, 16)[0], struct.unpack_from(">I", content, 28)[0]
     page = 65_536 if page == 1 else page
     counted = content[24:28] == content[92:96]  # else an old program left the number of pages stale
-    if counted and page * pages > path.stat().st_size and not path.with_suffix(".gpkg-wal").exists():
+    if (
+        counted
+        and page * pages > path.stat().st_size
+        and not path.with_suffix(".gpkg-wal").exists()
+    ):
         raise UnreadableFile(f"GeoPackage {_CUT_SHORT}")
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
-            objects = database.execute("SELECT type, lower(name), sql FROM sqlite_master").fetchall()
+            objects = database.execute(
+                "SELECT type, lower(name), sql FROM sqlite_master"
+            ).fetchall()
             tables = {name for kind, name, _ in objects if kind == "table"}
             if "gpkg_contents" not in tables:
-                raise UnreadableFile("内容不是 GeoPackage，请在 GIS 软件中导出为 GeoPackage 后再导入")
+                raise UnreadableFile(
+                    "内容不是 GeoPackage，请在 GIS 软件中导出为 GeoPackage 后再导入"
+                )
             layers = {
                 str(n).lower() for (n,) in database.execute("SELECT table_name FROM gpkg_contents")
             }
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise UnreadableFile("GeoPackage 已损坏，请在 GIS 软件中重新导出") from error
     for kind, name, sql in objects:
-        is_program = re.match(r"\s*CREATE\s+VIRTUAL\s+TABLE(?!.*\bUSING\s+rtree\b)", sql or "", re.I | re.S)
+        is_program = re.match(
+            r"\s*CREATE\s+VIRTUAL\s+TABLE(?!.*\bUSING\s+rtree\b)", sql or "", re.I | re.S
+        )
         if is_program or (kind == "view" and (name in layers or name.startswith("gpkg_"))):
             raise UnreadableFile(f"“{name}”是视图或虚拟表，请在 GIS 软件中导出为普通图层后再导入")
 
@@ -169,7 +194,7 @@ def _quietly(function: Any, *args: Any, **options: Any) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return function(*args, **options)
-    except (RuntimeError, ValueError, OSError) as error:  # pyogrio's errors and pyarrow's
+    except Exception as error:  # of a damaged layer pyogrio raises much that is no error of its own
         raise UnreadableFile("图层已损坏，请在 GIS 软件中打开检查，重新导出后再导入") from error
 
 
@@ -189,9 +214,7 @@ def _attributes(meta: Mapping[str, Any], features: pa.Table) -> list[Attribute]:
     ]
 
 
-def _layer(
-    meta: Mapping[str, Any], attributes: list[Attribute], features: pa.Table
-) -> Layer:
+def _layer(meta: Mapping[str, Any], attributes: list[Attribute], features: pa.Table) -> Layer:
     """Attributes, shapes and coordinate system of what GDAL has read."""
     texts, notes = table(
         [name for name, _ in attributes], [values for _, values in attributes], len(features)
@@ -233,7 +256,9 @@ def _decoded(
         candidates += [named] if named in _WESTERN else []
     used = next((c for c in candidates if all(_field(value, c) is not None for value in raw)), None)
     if used is None:
-        raise UnreadableFile("属性表（.dbf）的文字编码无法识别，请指定编码（如 gb18030、utf-8、big5）")
+        raise UnreadableFile(
+            "属性表（.dbf）的文字编码无法识别，请指定编码（如 gb18030、utf-8、big5）"
+        )
     notes = []
     if used != "utf-8":
         notes.append(f"属性表按 {spoken(used)} 编码读取")

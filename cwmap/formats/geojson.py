@@ -27,7 +27,8 @@ _DECODER = json.JSONDecoder()
 def read(text: str) -> Layer:
     """A FeatureCollection, a Feature or a geometry. EPSG:4326 unless the file says otherwise."""
     members: dict[str, Any] = {}
-    attributes, shapes, broken = Attributes(), [], []
+    attributes, broken = Attributes(), list[int]()
+    shapes: list[Any] = []
     try:
         batch: list[tuple[int, str]] = []
         for feature, source in _features(text, members):

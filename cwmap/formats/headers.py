@@ -61,10 +61,13 @@ class Header:
 def head(cells: pd.DataFrame) -> list[list[Cell]]:
     """The first rows as lists, None for an empty cell."""
     values = cells.iloc[:HEAD_ROWS].astype(object)
-    return values.where(values.notna(), None).to_numpy(object).tolist()
+    rows: list[list[Cell]] = values.where(values.notna(), None).to_numpy(object).tolist()
+    return rows
 
 
-def find(rows: Sequence[Sequence[Cell]], merges: Collection[Merge], known: Collection[str]) -> Header:
+def find(
+    rows: Sequence[Sequence[Cell]], merges: Collection[Merge], known: Collection[str]
+) -> Header:
     """The header among the first rows: the one with most known names, else the first that looks so.
 
     known: normalised header names. Of equally good rows the lowest header and then the first wins.
@@ -77,7 +80,8 @@ def find(rows: Sequence[Sequence[Cell]], merges: Collection[Merge], known: Colle
             if header.known > best.known:
                 best = header
     if best.known < min(2, width):
-        first = next((i for i, row in enumerate(rows) if _looks_like_header(row, width)), 0)
+        filled = [i for i, row in enumerate(rows) if any(cell is not None for cell in row)]
+        first = next((i for i in filled if _looks_like_header(rows[i], width)), filled[0])
         best = _header(rows, first, first + 1, known)
     return _grown(best, rows, merges, known)
 
@@ -89,7 +93,10 @@ def _looks_like_header(row: Sequence[Cell], width: int) -> bool:
 
 
 def _grown(
-    header: Header, rows: Sequence[Sequence[Cell]], merges: Collection[Merge], known: Collection[str]
+    header: Header,
+    rows: Sequence[Sequence[Cell]],
+    merges: Collection[Merge],
+    known: Collection[str],
 ) -> Header:
     """The header with the rows that merged cells tie to it, and the one that tells repeats apart."""
     start, end = header.start, header.end
@@ -152,7 +159,9 @@ def table(grid: Grid, known: Collection[str]) -> tuple[pd.DataFrame, list[str]]:
 
     labels = [*header.labels, *[None] * (body.shape[1] - len(header.labels))]
     kept = [column for column, label in enumerate(labels) if label]
-    notes += _unlabelled_notes(body, [c for c in range(len(labels)) if c not in set(kept)], grid.letters)
+    notes += _unlabelled_notes(
+        body, [c for c in range(len(labels)) if c not in set(kept)], grid.letters
+    )
     body, filled = _filled(body, kept, grid, header.end)
     if filled:
         notes.append(f"数据区有 {filled} 处合并单元格，已按左上角的值填满")
@@ -178,7 +187,8 @@ def _header_notes(
 
 def _tail(body: pd.DataFrame) -> tuple[int, str]:
     """How many of the last rows are totals or signatures, and the note that names them."""
-    cut, left_out = len(body), []
+    cut = len(body)
+    left_out: list[tuple[int, str]] = []
     pending: list[tuple[int, str]] = []
     for position in range(len(body) - 1, max(len(body) - TAIL_ROWS, 0) - 1, -1):
         texts = [None if text != text else text for text in body.iloc[position]]
@@ -214,8 +224,8 @@ def _unlabelled_notes(body: pd.DataFrame, columns: list[int], letters: bool) -> 
         lost = body.index[body.iloc[:, column].notna()]
         if len(lost):
             name = f"{column_letters(column)} 列" if letters else f"第 {column + 1} 列"
-            rows = "、".join(map(str, lost[:5])) + (" 等" if len(lost) > 5 else "")
-            notes.append(f"{name}没有表头，其中 {len(lost)} 个单元格未读入（第 {rows} 行）")
+            rows = "、".join(map(str, lost[:5])) + (" 行等" if len(lost) > 5 else " 行")
+            notes.append(f"{name}没有表头，其中 {len(lost)} 个单元格未读入（第 {rows}）")
     return notes
 
 
@@ -227,13 +237,14 @@ def _filled(
     positions = grid.cells.index.get_indexer(body.index) if grid.merges else np.empty(0, int)
     place = {column: i for i, column in enumerate(kept)}
     columns: dict[int, npt.NDArray[Any]] = {}
-    done, budget = 0, grid.cells.size  # merged cells that overlap are nobody's work: no more than all
+    done = 0
+    budget = grid.cells.size  # merged cells do not overlap: all together cover no more than this
     for top, left, bottom, right in grid.merges:
         begin, end = np.searchsorted(positions, [top, bottom + 1])
         covered = [place[c] for c in range(left, min(right + 1, grid.cells.shape[1])) if c in place]
         value = grid.cells.iat[top, left] if top < len(grid.cells) and covered else np.nan
         budget -= int(end - begin) * len(covered)
-        if top < first or value != value or budget < 0:
+        if top < first or begin == end or value != value or budget < 0:
             continue
         for i in covered:
             if i not in columns:

@@ -11,10 +11,9 @@ import re
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
-import defusedxml.ElementTree as ET
 import numpy as np
 import shapely
-from defusedxml import DefusedXmlException
+from defusedxml import DefusedXmlException, ElementTree
 
 from cwmap.errors import UnreadableFile
 from cwmap.formats.cells import unique
@@ -25,7 +24,8 @@ _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 _CONTAINERS = ("Document", "Folder")
 _TEXTS = ("name", "description", "address", "phoneNumber")
 _TIMES = ("when", "begin", "end")
-_GEOMETRIES = {"Point", "LineString", "LinearRing", "Polygon", "MultiGeometry", "Track", "MultiTrack"}
+_GEOMETRIES = {"Point", "LineString", "LinearRing", "Polygon", "MultiGeometry",
+               "Track", "MultiTrack"}  # fmt: skip
 _KINDS = {"Point": shapely.MultiPoint, "LineString": shapely.MultiLineString,
           "Polygon": shapely.MultiPolygon}  # fmt: skip
 
@@ -67,7 +67,7 @@ def _placemarks(text: str) -> Any:
     # The text is decoded already: what the declaration says of its encoding is no longer true.
     content = io.BytesIO(_DECLARATION.sub("", text, count=1).encode())
     path: list[Element] = []
-    for event, element in ET.iterparse(content, ("start", "end"), forbid_dtd=True):
+    for event, element in ElementTree.iterparse(content, ("start", "end"), forbid_dtd=True):
         if event == "start":
             if not path and _kind(element) != "kml":
                 raise UnreadableFile("这个 XML 文件不是 KML，请在 GIS 软件中导出为 KML 后再导入")

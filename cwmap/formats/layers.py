@@ -16,14 +16,22 @@ from pyproj.exceptions import CRSError
 
 from cwmap.errors import UnreadableFile
 from cwmap.formats.cells import (
-    MAX_COLUMNS, MAX_ROWS, SURE_DIGITS, CellTexts, clean, unique, without_marks,
-)  # fmt: skip
+    MAX_COLUMNS,
+    MAX_ROWS,
+    SURE_DIGITS,
+    CellTexts,
+    clean,
+    unique,
+    without_marks,
+)
 
 Shapes = npt.NDArray[np.object_]
 
 _URN = re.compile(r"(?:urn:ogc:def:crs:)?EPSG:(?:[\d.]*:)?(\d{4,6})", re.IGNORECASE)
 _URL = re.compile(r"https?://www\.opengis\.net/def/crs/EPSG/[\d.]+/(\d{4,6})", re.IGNORECASE)
-_CRS84 = re.compile(r"(?:urn:ogc:def:crs:|https?://www\.opengis\.net/def/crs/)?OGC[:/][\d.]*[:/]?CRS84h?")
+_CRS84 = re.compile(
+    r"(?:urn:ogc:def:crs:|https?://www\.opengis\.net/def/crs/)?OGC[:/][\d.]*[:/]?CRS84h?"
+)
 _WGS84_3D = 4979
 
 
@@ -118,6 +126,9 @@ def named_crs(name: str) -> str | None:
 
 def known_crs(definition: str) -> str | None:
     """'EPSG:n' of a definition (WKT, also Esri's), if PROJ recognises it; the flat one of WGS 84."""
+    # Nothing but these: PROJ would also take the name of a file.
+    if not re.match(r"EPSG:\d+$|[A-Z]\w+ ?\[", definition):
+        return None
     try:
         code = pyproj.CRS.from_user_input(definition).to_epsg()
     except CRSError:

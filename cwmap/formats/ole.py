@@ -56,8 +56,10 @@ def _streams(content: bytes) -> dict[str, bytes]:
     sectors, short = _Sectors(content[size:], size), _Sectors(b"", _SHORT_SECTOR)
     sectors.link(sectors.table(list(struct.unpack_from("<109I", content, 76)), first_more))
     directory = sectors.stream(first_directory)
+    if len(directory) % 128:
+        raise UnreadableFile(_DAMAGED)
     streams: dict[str, bytes] = {}
-    for at in range(0, len(directory) - 127, 128):
+    for at in range(0, len(directory), 128):
         name = directory[at : at + 64].decode("utf-16-le", "replace").split("\0")[0]
         first, length = struct.unpack_from("<IQ" if shift == 12 else "<II", directory, at + 116)
         wanted = at == 0 or name in ("Workbook", "Book")
@@ -137,7 +139,7 @@ def _sheets(book: bytes) -> list[int]:
             starts.append(struct.unpack_from("<I", data)[0])
         if kind == _STRINGS and struct.unpack_from("<i", data, 4)[0] not in range(len(book)):
             raise UnreadableFile(_DAMAGED)
-    if len(starts) != len(set(starts)):
+    if len(starts) != len(set(starts)) or max(starts, default=0) > len(book):
         raise UnreadableFile(_DAMAGED)
     return starts
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import PurePosixPath
 
-import defusedxml.ElementTree as ET
 import pandas as pd
 import python_calamine as calamine
+from defusedxml import ElementTree
 
 from cwmap.errors import UnreadableFile
 from cwmap.formats import archives, headers, ole
@@ -24,15 +24,15 @@ MAX_CELLS = 20_000_000
 _ROWS = 1_048_576  # of an .xlsx sheet
 _BLOCK_ROWS = 20_000
 _MAX_INDEX_BYTES = 10 * 1024**2
-_ASIDE = re.compile(r"说明|须知|示例|样例|字典|选项|下拉|枚举|目录|封面|readme|help|^_", re.IGNORECASE)
+_ASIDE = re.compile(
+    r"说明|须知|示例|样例|字典|选项|下拉|枚举|目录|封面|readme|help|^_", re.IGNORECASE
+)
 _DAMAGED = "文件已损坏或没有下载完整，请在 WPS 或 Excel 中打开，另存为 .xlsx 后再导入"
 
 # Any element that places a cell or a row, however it is written.
 _PLACED = re.compile(rb"<(?:[\w.-]+:)?(?:c|row)\s[^<]*?\br\s*=\s*[\"']\s*([A-Za-z]*)(\d+)")
 # Cells and rows that hold nothing but a format.
-_EMPTY = re.compile(
-    rb"<(?:[\w.-]+:)?c\b[^<>]*(?:/>|>(?:<v\s*/>|<v></v>)?</(?:[\w.-]+:)?c>)"
-)
+_EMPTY = re.compile(rb"<(?:[\w.-]+:)?c\b[^<>]*(?:/>|>(?:<v\s*/>|<v></v>)?</(?:[\w.-]+:)?c>)")
 _EMPTY_ROW = re.compile(rb"<(?:[\w.-]+:)?row\b[^<>]*(?:/>|>\s*</(?:[\w.-]+:)?row>)")
 _ERROR = re.compile(rb"<(?:[\w.-]+:)?c\b(?=[^<>]*\bt=\"e\")[^<>]*\br=\"([A-Z]+\d+)\"")
 _UNSOLVED = re.compile(rb"</f>\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
@@ -64,8 +64,8 @@ class _Scan:
     @staticmethod
     def _size(piece: bytes) -> tuple[int, int]:
         places = _PLACED.findall(piece)
-        rows = max((int(row) for _, row in places), default=0)
-        return rows, max(map(_number, {letters for letters, _ in places}), default=0)
+        rows, columns = {row for _, row in places}, {letters for letters, _ in places}
+        return max(map(int, rows), default=0), max(map(_number, columns), default=0)
 
 
 def _number(letters: bytes) -> int:
@@ -129,7 +129,9 @@ def _scan(archive: zipfile.ZipFile) -> dict[str, _Scan]:
         scan = scans[member.filename] = _Scan()
         for piece in _whole_tags(archives.chunks(archive, member)):
             if piece.startswith((b"\xff\xfe", b"\xfe\xff")):
-                raise UnreadableFile("表格内部不是 UTF-8 编码，请在 WPS 或 Excel 中另存为 .xlsx 后再导入")
+                raise UnreadableFile(
+                    "表格内部不是 UTF-8 编码，请在 WPS 或 Excel 中另存为 .xlsx 后再导入"
+                )
             scan.look(piece)
             size = max(scan.rows * scan.columns, scan.filled)
             if scan.rows > _ROWS or size > MAX_CELLS:
@@ -156,11 +158,11 @@ def _parts(archive: zipfile.ZipFile) -> dict[str, str]:
     """Name of each sheet → the part of the archive that holds it."""
     try:
         book, links = (
-            ET.fromstring(archive.read(part))
+            ElementTree.fromstring(archive.read(part))
             for part in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels")
             if archive.getinfo(part).file_size < _MAX_INDEX_BYTES
         )
-    except (KeyError, ValueError, ET.ParseError):
+    except (KeyError, ValueError, ElementTree.ParseError):
         return {}
     targets = {link.get("Id"): link.get("Target", "") for link in links}
     parts = {}
@@ -194,9 +196,7 @@ def _choose(book: calamine.CalamineWorkbook, known: Collection[str], wanted: str
     if wanted is not None:
         candidates = [name for name in names if name.strip() == wanted.strip()]
         if not candidates:
-            raise UnreadableFile(
-                f"没有名为“{wanted}”的工作表，请从这些里选：{'、'.join(names)}"
-            )
+            raise UnreadableFile(f"没有名为“{wanted}”的工作表，请从这些里选：{'、'.join(names)}")
     best, most = None, -1
     for name in candidates:
         sheet = book.get_sheet_by_name(name)

@@ -62,18 +62,19 @@ def worst(town: Town) -> None:
     """The ten worst lanes, each a click from the map."""
     ranked = figures.worst_lanes(town, state.question())
     st.html(
-        '<h3 class="cw-h" title="按每百米问题数排序；短巷道按经验贝叶斯向全镇均值收缩，避免个别问题使其虚高">'
-        "问题最集中的十条巷道<small>件/百米</small></h3>"
+        '<h3 class="cw-h">问题最集中的十条巷道<small>件/百米</small></h3>'
+        '<p class="cw-hint" title="按每百米问题数排序；巷道越短，越向全镇均值收缩（经验贝叶斯），'
+        '免得一条短巷因为一两件问题就排在最前">排序已按巷道长短校正，底色为校正后的值</p>'
     )
     if ranked.empty:
         st.html('<p class="cw-empty">所选条件下没有落在巷道里的问题。放宽时间或类别再看。</p>')
         return
-    most = ranked["rate_per_100m"].max() or 1
+    most = ranked["rate_shrunk"].max() or 1
     bars = []
     with st.container(key="cw-worst", gap=None):
         for at, (lane_id, lane) in enumerate(ranked.iterrows(), 1):
             key = f"worst-{at}"
-            bars.append(f".st-key-{key} button{{--share:{100 * lane['rate_per_100m'] / most:.1f}%}}")
+            bars.append(f".st-key-{key} button{{--share:{100 * lane['rate_shrunk'] / most:.1f}%}}")
             chosen = state.look().picked == ("lanes", lane_id)
             name = _plain(figures.place_name(town, "lanes", str(lane_id)))
             st.button(

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from cwmap import figures
-from cwmap.colours import breaks
+from cwmap.colours import even_breaks
 from cwmap.town import Town
 from cwmap.ui import state
 from cwmap.ui.look import OVERLAYS, SURFACES
@@ -36,7 +36,7 @@ def draw(town: Town, painted: dict[str, Any]) -> None:
         return
     if look.surface == "heat":
         density = figures.heat(town, state.question(), look.bandwidth_m)
-        steps = breaks(float(np.max(density, initial=0.0)))
+        steps = even_breaks(float(np.max(density, initial=0.0)))
         options = figures.bandwidths_m(town)
         width = look.bandwidth_m or options[2]
         note = f"核密度：四次核，带宽 {width} 米"

@@ -16,7 +16,7 @@ class Look:
     """What the map shows. `bandwidth_m`: None is the town's own; `picked`: (layer, id) clicked."""
 
     surface: str = "heat"
-    show: tuple[str, ...] = ("reports", "facilities", "areas")
+    show: tuple[str, ...] = ("reports", "areas")
     bandwidth_m: int | None = None
     picked: tuple[str, str] | None = None
 

@@ -65,7 +65,7 @@ def base_map(town: Town) -> folium.Map:
     west, south, east, north = town.bounds
     m = folium.Map(
         location=[round((south + north) / 2, 5), round((west + east) / 2, 5)], zoom_start=14,
-        tiles=None, maxZoom=20, zoom_control=False, prefer_canvas=True, zoomSnap=0.5,
+        tiles=None, maxZoom=20, zoom_control=False, prefer_canvas=True, zoomSnap=0.25, zoomDelta=0.75,
     )  # fmt: skip
     m.add_child(_Start())
     digest, _script = scene_script(town)

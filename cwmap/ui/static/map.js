@@ -90,7 +90,7 @@
     this.goHome(false);
     this.restoreView();
     this.controls();
-    map.on("moveend", () => { this.rememberView(); this.fetchReports(); });
+    map.on("moveend", () => { this.rememberView(); this.showFacilities(); this.fetchReports(); });
     new ResizeObserver(() => map.invalidateSize(false)).observe(box);
     window.addEventListener("message", (event) => {
       if (event.data && event.data.type === "streamlit:render") this.applyTheme();
@@ -150,12 +150,14 @@
       renderer: this.border, pane: "cw-outline", interactive: false, fill: false, ...style,
     });
     this.communities = line("communities", { weight: 1, dashArray: "5 4", opacity: 0.9 });
-    this.areas = line("areas", { weight: 2.2, opacity: 0.85 });
+    this.areas = line("areas", { weight: 2, opacity: 0.75 });
   };
 
+  /* Small facilities come in as the map comes closer: from far they would hide everything. */
+  const FACILITY_ZOOM = { market: 0, transfer_station: 14, toilet: 14.5, sorting_station: 15.5, other: 15.5, bin: 16.5 };
+
   CW.prototype.facilities = function () {
-    this.facilityLayer = L.layerGroup();
-    this.binLayer = L.layerGroup();
+    this.facilityLayers = {};
     for (const f of this.scene.facilities) {
       const tip = `<b>${escape(f.name || f.label)}</b><br>${escape(f.label)}` +
         (f.standard ? ` · ${escape(f.standard)}` : "");
@@ -165,7 +167,14 @@
         : L.marker(f.at, { icon: L.divIcon({ className: "", iconSize: [24, 24],
           html: `<div class="cw-facility ${f.bad ? "bad" : ""}">${escape(f.icon)}</div>` }) });
       marker.bindTooltip(tip, { direction: "top", opacity: 1, className: "cw-tip" });
-      marker.addTo(f.kind === "bin" ? this.binLayer : this.facilityLayer);
+      marker.addTo(this.facilityLayers[f.kind] || (this.facilityLayers[f.kind] = L.layerGroup()));
+    }
+  };
+
+  CW.prototype.showFacilities = function () {
+    const on = this.paintState && this.paintState.show.includes("facilities");
+    for (const [kind, layer] of Object.entries(this.facilityLayers)) {
+      this.toggle(layer, on && this.map.getZoom() >= (FACILITY_ZOOM[kind] || 0));
     }
   };
 
@@ -202,8 +211,7 @@
     for (const name of ["cells", "lanes"]) this.paintPlaces(name, s[name]);
     this.toggle(this.communities, s.show.includes("communities"));
     this.toggle(this.areas, s.show.includes("areas"));
-    this.toggle(this.facilityLayer, s.show.includes("facilities"));
-    this.toggle(this.binLayer, s.show.includes("facilities") && this.map.getZoom() >= 16);
+    this.showFacilities();
     this.paintHeat(s.heat);
     this.paintChosen(s.chosen);
     this.labels.draw();
@@ -286,9 +294,8 @@
   CW.prototype.fetchReports = function () {
     const s = this.paintState;
     if (!s) return;
-    this.toggle(this.binLayer, s.show.includes("facilities") && this.map.getZoom() >= 16);
     // Over a surface the single reports show only closer up: from far they would hide it.
-    const near = !s.surface || this.map.getZoom() >= this.homeZoom + 1;
+    const near = !s.surface || this.map.getZoom() >= this.homeZoom + 1.5;
     if (!s.reports || !outer() || !near) {
       this.reports.clearLayers();
       this.reportsUrl = null;
@@ -324,7 +331,7 @@
       marker.addTo(this.reports);
     }
     for (const c of found.clusters) {
-      const size = Math.round(22 + 9 * Math.log10(c[2]));
+      const size = Math.round(18 + 7 * Math.log10(c[2]));
       const icon = L.divIcon({ className: "", iconSize: [size, size],
         html: `<div class="cw-cluster" style="line-height:${size}px;background:${escape(c[3])}">${c[2]}</div>` });
       L.marker([c[1], c[0]], { icon }).on("click", () =>
