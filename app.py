@@ -3,10 +3,9 @@
 import streamlit as st
 
 from cwmap import server
+from cwmap.ui import frame
 
 if __name__ == "__main__":  # Streamlit draws a page
-    from cwmap.ui import frame
-
     frame.doors(
         {
             "map": ("pages/map.py", "一张图"),
@@ -15,4 +14,9 @@ if __name__ == "__main__":  # Streamlit draws a page
         }
     )
 else:  # the server imports its app
-    app = st.App(__file__, routes=server.routes(), middleware=server.middleware())
+    app = st.App(
+        __file__,
+        routes=server.routes(),
+        middleware=server.middleware(),
+        on_script_error=frame.on_script_error,
+    )

@@ -44,17 +44,16 @@ COUNT_SQL = """
 
 
 def town(seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """(lane strips followed by grid cells, centre lines of the lanes): crooked, cells share edges."""
+    """(lane strips followed by grid cells, centre lines of the lanes); neighbours share edges."""
     rng = np.random.default_rng(seed)
-    at = np.stack(np.meshgrid(np.arange(COLUMNS + 1), np.arange(ROWS + 1)), axis=-1) * STEP_M
-    at = at + rng.uniform(-15, 15, at.shape) + CORNER
-    across = (at[:, 1:] + at[:, :-1]) / 2 + rng.uniform(-5, 5, at[:, 1:].shape)
-    along = (at[1:] + at[:-1]) / 2 + rng.uniform(-5, 5, at[1:].shape)
-    ring = [
-        *(at[:-1, :-1], across[:-1], at[:-1, 1:], along[:, 1:]),
-        *(at[1:, 1:], across[1:], at[1:, :-1], along[:, :-1]),
-    ]
-    cells = shapely.polygons(np.stack(ring, axis=2).reshape(-1, 8, 2))
+    corner = np.stack(np.meshgrid(np.arange(COLUMNS + 1), np.arange(ROWS + 1)), axis=-1) * STEP_M
+    corner = corner + rng.uniform(-15, 15, corner.shape) + CORNER
+    across = crooked(corner[:, :-1], corner[:, 1:], rng)  # sides with their corners, west to east
+    along = crooked(corner[:-1], corner[1:], rng)  # south to north
+    sides = (across[:-1], along[:, 1:], across[1:, :, ::-1], along[:, :-1, ::-1])
+    cells = shapely.polygons(
+        np.concatenate([side[:, :, :-1] for side in sides], axis=2).reshape(-1, 16, 2)
+    )
     lines = []
     for _ in range(LANES):
         corners = rng.integers(4, 10)
@@ -64,6 +63,14 @@ def town(seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
         lines.append(shapely.linestrings(begin + np.cumsum(steps, axis=0)))
     strips = shapely.buffer(lines, rng.uniform(2, 6, LANES), quad_segs=4)
     return np.concatenate([strips, cells]), np.array(lines)
+
+
+def crooked(begin: np.ndarray, end: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(…, 5, 2): begin, three points not quite on the way, end."""
+    share = np.linspace(0, 1, 5)[:, None]
+    way = begin[..., None, :] * (1 - share) + end[..., None, :] * share
+    way[..., 1:-1, :] += rng.uniform(-3, 3, way[..., 1:-1, :].shape)
+    return way
 
 
 def reports(number: int, lines: np.ndarray, seed: int = 2) -> tuple[np.ndarray, np.ndarray]:
@@ -202,25 +209,24 @@ def compare(engines: Iterator[tuple[str, Engine | None]], rounds: int, build_s: 
 
 
 def peak_mb() -> float:
-    """Largest memory that this process has held so far, in megabytes."""
-    import resource  # not on Windows
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+    """Largest memory that this process has held so far, in megabytes (Linux)."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1000
 
 
 def print_memory(number: int, method: str) -> None:
     """In a process of its own: what building the index and asking number points takes."""
     polygons, lines = town()
-    blocks = [reports(block, lines, seed=block) for block in [100_000] * (number // 100_000)]
-    x, y = (np.concatenate(axis) for axis in zip(*blocks, strict=True))
-    del blocks
+    x, y = np.empty(number), np.empty(number)
+    for begin in range(0, number, 100_000):  # in blocks: so that making them is not the peak
+        block = slice(begin, begin + 100_000)
+        x[block], y[block] = reports(len(x[block]), lines, seed=begin)
     before = peak_mb()
     answer = getattr(PolygonIndex.build(polygons), method)(x, y)
     size = len(answer) if method == "first" else len(answer[0])
     print(
-        f"memory, {method} of {number:,} points ({size:,} answers): {peak_mb() - before:.0f} MB on "
-        f"top of the coordinates; whole process {peak_mb():.0f} MB"
+        f"memory, index and {method} of {number:,} points ({size:,} answers): "
+        f"{peak_mb() - before:.0f} MB on top of the coordinates; whole process {peak_mb():.0f} MB"
     )
 
 
@@ -251,7 +257,7 @@ def main() -> None:
     build_s = time.perf_counter() - begin
     compare(nearest_engines(lanes, x, y, near), rounds, build_s)
 
-    if importlib.util.find_spec("resource"):
+    if Path("/proc/self/status").exists():
         for method in ("first", "pairs"):
             arguments = [__file__, "--memory", str(number * 10), method]
             subprocess.run([sys.executable, *arguments], check=True)

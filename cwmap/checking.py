@@ -93,16 +93,14 @@ def match(
             known.setdefault(normalise(word), (column.name, rank))
 
     told: dict[str, str] = {}
-    for left, right in (mapping or {}).items():
-        header, word = _header(left, headers), right
-        if header is None and _header(right, headers) is not None:
-            header, word = _header(right, headers), left
-        if header is None:
-            raise UnknownName(f"文件里没有“{left}”这一列；文件的表头有：{'、'.join(headers)}。")
-        if word.strip() and normalise(word) not in known:
-            columns = "、".join(f"{c.label}（{c.name}）" for c in table.filled)
-            raise UnknownName(f"{table.label}表没有“{word}”这一列；可用的列有：{columns}。")
-        told[header] = known[normalise(word)][0] if word.strip() else ""
+    for pair in (mapping or {}).items():
+        for header, word in (pair, pair[::-1]):
+            own, name = _header(header, headers), known.get(normalise(word), ("", 0))[0]
+            if own is not None and (name or not word.strip()):
+                told[own] = name
+                break
+        else:
+            raise UnknownName(_no_such(pair, table, headers))
     taken = [name for name in told.values() if name]
     for name in taken:
         if taken.count(name) > 1:
@@ -148,6 +146,15 @@ def check(
     now = context.now.astimezone(UTC).replace(tzinfo=None) if context.now.tzinfo else context.now
     header_of = {name: header for header, name in matched.items()}
     text = {name: clean(rows.table[header]) for header, name in matched.items()}
+    if table.key in text:
+        why, remedy = f"编号仍是“{EXAMPLE}”，但内容已改动", "请改成自己的编号，或清空这一格"
+        findings.add(
+            text[table.key].eq(EXAMPLE).to_numpy(),
+            header_of[table.key],
+            text[table.key],
+            why,
+            remedy,
+        )
     typed: columns.Typed = {}
     new_categories = pd.DataFrame(columns=["category", "name", "group"], dtype=object)
     for name, header in header_of.items():
@@ -168,9 +175,11 @@ def check(
         columns.local_categories(typed, header_of, findings, context.categories)
 
     place = shapes(
-        rows, matched, table, _called(text, table, index), findings,
+        rows, matched, table, _called(text, table, index),
         ground=context, coords=coords, lane_width_m=lane_width_m,
     )  # fmt: skip
+    if place:
+        findings.include(place.findings)
     order = [c.name for c in table.columns if c.name in typed and c.name != table.key]
     frame = pd.DataFrame({name: typed[name] for name in order}, index=index)
     written = place.written if place else None
@@ -217,7 +226,8 @@ def rejects(rows: Rows, checked: Checked) -> pd.DataFrame:
     for problem in checked.problems:
         remedy = f"；{problem.remedy}" if problem.remedy else ""
         said.setdefault(problem.row, []).append(f"{problem.column}：{problem.reason}{remedy}")
-    sheet[EXPLANATION] = ["\n".join(said.get(int(row), [])) for row in sheet.index]
+    told = ["\n".join(said.get(int(row), [])) for row in sheet.index]
+    sheet[EXPLANATION] = pd.Series(told, sheet.index, dtype=object)
     return sheet
 
 
@@ -226,6 +236,13 @@ def _header(word: str, headers: Sequence[str]) -> str | None:
     if word in headers:
         return word
     return next((h for h in headers if word.strip() and normalise(h) == normalise(word)), None)
+
+
+def _no_such(pair: tuple[str, str], table: Table, headers: Sequence[str]) -> str:
+    if all(_header(word, headers) is None for word in pair):
+        return f"文件里没有“{pair[0]}”这一列；文件的表头有：{'、'.join(headers)}。"
+    columns = "、".join(f"{c.label}（{c.name}）" for c in table.filled)
+    return f"{table.label}表没有“{pair[1]}”这一列；可用的列有：{columns}。"
 
 
 def _without_example(

@@ -64,9 +64,11 @@ def in_window(town: Town, question: Filter, window: Window) -> dict[str, Any]:
     total = len(chosen)
     chosen, px, py = chosen[~wide], px[~wide], py[~wide]
     if len(chosen) <= MOST_POINTS and window.zoom >= FINEST_ZOOM - 3:
-        single, clusters = np.ones(len(chosen), bool), []
+        single, clusters = np.ones(len(chosen), bool), list[list[Any]]()
     else:
-        single, clusters = _cluster(town, chosen, px, py, CLUSTER_PX * window.metres_per_px, colours)
+        single, clusters = _cluster(
+            town, chosen, px, py, CLUSTER_PX * window.metres_per_px, colours
+        )
     lon, lat = to_wgs84(px[single], py[single], town.settings.crs)
     late, closed = reports.lateness == LATE, np.isin(reports.status, CLOSED)
     is_open = np.isin(reports.status, OPEN)

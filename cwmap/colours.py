@@ -77,4 +77,4 @@ def _palette(theme: str) -> list[int]:
     ramp = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in RAMPS[theme]], float)
     at = np.linspace(0, len(ramp) - 1, _LEVELS)
     channels = [np.interp(at, np.arange(len(ramp)), ramp[:, i]) for i in range(3)]
-    return [int(round(v)) for v in np.stack(channels, axis=1).ravel()]
+    return [round(v) for v in np.stack(channels, axis=1).ravel()]

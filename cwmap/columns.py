@@ -135,7 +135,9 @@ def category(
         remedy = "请补上类别，或用 --add-categories 记为“其他问题”"
         findings.add(empty, header, None, "缺少问题类别", remedy)
     group = known.group_of(OTHER_CATEGORY).name
-    rows = pd.DataFrame(dict.fromkeys(new.values()), columns=["category", "name"], dtype=object)
+    rows = pd.DataFrame(
+        list(dict.fromkeys(new.values())), columns=["category", "name"], dtype=object
+    )
     return values, rows.assign(group=group)
 
 
@@ -199,13 +201,13 @@ def local_categories(
         "不是已有的类别代码，也不是本地代码", "本地代码请以 L 开头，如 L101",
     )  # fmt: skip
     if "group" in columns:
-        groups = {word: known.find_group(word) for word in columns["group"].dropna().unique()}
-        wrong = columns["group"].map(lambda word: groups.get(word, known) is None).to_numpy(bool)
+        words = columns["group"].tolist()
+        found = {word: known.find_group(word) for word in set(words) if word}
+        wrong = np.array([bool(word) and found[word] is None for word in words], bool)
         remedy = f"可用的分组：{'、'.join(group.name for group in known.groups)}"
         findings.add(wrong, headers["group"], columns["group"], "没有这个分组", remedy)
-        columns["group"] = columns["group"].map(
-            lambda word: group.name if (group := groups.get(word)) else None
-        ).astype(object)  # fmt: skip
+        named = [group.name if (group := found.get(word)) else None for word in words]
+        columns["group"] = pd.Series(named, codes.index, dtype=object)
     moved = {}
     for at, (code, name) in enumerate(zip(codes, names, strict=True)):
         meant_before = known.find(name) if isinstance(name, str) else None

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from cwmap.errors import CwmapError
 from cwmap.tables import REPORTS
 
-LISTS = ("category", "status", "area", "community", "lane", "source")
+LISTS = ("category", "status", "area", "community", "cell", "lane", "source")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Filter:
     status: tuple[str, ...] = ()
     area: tuple[str, ...] = ()
     community: tuple[str, ...] = ()
+    cell: tuple[str, ...] = ()
     lane: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
 

@@ -70,6 +70,11 @@ class Findings:
             if level == "error":
                 self.failed[position] = True
 
+    def include(self, other: Findings) -> None:
+        """Take over what was found about the same rows elsewhere."""
+        self._found += other._found
+        self.failed |= other.failed
+
     @property
     def problems(self) -> list[Problem]:
         """All problems, in the order of the rows."""

@@ -5,10 +5,14 @@ Geometries are kept in EPSG:4326 (longitude, latitude), times as UTC text with m
 
 from __future__ import annotations
 
+import json
 import struct
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import shapely
 import sqlalchemy as sa
@@ -17,8 +21,11 @@ from sqlalchemy.types import UserDefinedType
 
 from cwmap.tables import TABLES, Column, Table
 
+Objects = npt.NDArray[np.object_]
+Times = npt.NDArray[np.datetime64]
+
 SRS = 4326
-TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+_TIME_LENGTH = len("2026-03-01T09:05:00.000Z")
 APPLICATION_ID = 0x47504B47
 USER_VERSION = 10300
 _HEADER = struct.pack("<2sBBi", b"GP", 0, 0b0000_0001, SRS)
@@ -37,8 +44,8 @@ class _Named(UserDefinedType[object]):
         return self.name
 
 
-def _type(column: Column) -> sa.types.TypeEngine[object]:
-    plain: dict[str, sa.types.TypeEngine[object]] = {
+def _type(column: Column) -> sa.types.TypeEngine[Any]:
+    plain: dict[str, sa.types.TypeEngine[Any]] = {
         "integer": sa.Integer(), "number": sa.Double(), "time": _Named("DATETIME"),
     }  # fmt: skip
     return plain.get(column.kind, sa.Text())
@@ -48,11 +55,13 @@ METADATA = sa.MetaData()
 
 
 def _define(table: Table) -> sa.Table:
-    columns: list[sa.SchemaItem] = [sa.Column("fid", sa.Integer, primary_key=True)]
+    columns: list[sa.Column[Any]] = [sa.Column("fid", sa.Integer, primary_key=True)]
     if table.shape:
         columns.append(sa.Column("geometry", _Named(_TYPE[table.shape])))
     for column in table.stored:
-        columns.append(sa.Column(column.name, _type(column), unique=column.name == table.key))
+        needed = column.required or column.name == table.key
+        unique = column.name == table.key
+        columns.append(sa.Column(column.name, _type(column), unique=unique, nullable=not needed))
     defined = sa.Table(table.name, METADATA, *columns)
     if table.name == "reports":
         sa.Index("reports_lane", defined.c.lane_id, defined.c.reported_at)
@@ -115,14 +124,14 @@ def register(connection: sa.Connection) -> None:
     ]
     names = ("srs_name", "srs_id", "organization", "organization_coordsys_id", "definition")
     connection.execute(sa.insert(_SRS), [dict(zip(names, s, strict=True)) for s in systems])
-    now = datetime.now(UTC).strftime(TIME)
+    moment = now()
     tables = [(t.name, t.label, t.purpose, t.shape) for t in TABLES.values()]
     tables += [(t.name, t.name, "cwmap", None) for t in (SETTINGS, REVISIONS, HISTORY)]
     for name, label, purpose, shape in tables:
         connection.execute(
             sa.insert(_CONTENTS).values(
                 table_name=name, data_type="features" if shape else "attributes",
-                identifier=label, description=purpose, last_change=now,
+                identifier=label, description=purpose, last_change=moment,
                 srs_id=SRS if shape else None,
             )
         )  # fmt: skip
@@ -147,57 +156,92 @@ def seal(engine: sa.Engine) -> None:
         raw.close()
 
 
+def now() -> str:
+    """This moment as stored: UTC, milliseconds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
 def touch(connection: sa.Connection, name: str) -> None:
     """Note when a table changed; its extent is left open, as the standard allows."""
     statement = sa.update(_CONTENTS).where(_CONTENTS.c.table_name == name)
-    connection.execute(statement.values(last_change=datetime.now(UTC).strftime(TIME)))
+    connection.execute(statement.values(last_change=now()))
 
 
 def encode(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     """Typed values → values as stored; every missing value becomes None. Columns stay in order."""
-    stored = {}
-    for name in frame.columns:
-        values = frame[name]
-        if name == "geometry":
-            stored[name] = _blobs(values.to_numpy(object), force_multi=table.shape == "polygon")
-        elif table[name].kind == "time":
-            text = values.dt.strftime(TIME).astype(object)
-            # Milliseconds, as the standard writes them.
-            stored[name] = [None if pd.isna(v) else v[:-4] + "Z" for v in text]
-        elif table[name].kind == "integer":
-            stored[name] = [None if pd.isna(v) else int(v) for v in values]
-        elif table[name].kind == "number":
-            stored[name] = [None if pd.isna(v) else float(v) for v in values]
-        else:
-            stored[name] = [None if pd.isna(v) else str(v) for v in values]
-    columns = {k: pd.Series(v, index=frame.index, dtype=object) for k, v in stored.items()}
-    return pd.DataFrame(columns, index=frame.index)
+    multi = table.shape == "polygon"
+    columns = {
+        name: _blobs(frame[name].to_numpy(object), force_multi=multi)
+        if name == "geometry"
+        else _encoded(frame[name], table[name])
+        for name in frame.columns
+    }
+    return pd.DataFrame(columns, index=frame.index, dtype=object)
 
 
-def decode(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
-    """Values as stored → typed: times naive UTC, numbers float, geometry shapely, text or None."""
+def decode(rows: Sequence[Sequence[object]], names: Sequence[str], table: Table) -> pd.DataFrame:
+    """Rows as stored → typed columns: times naive UTC, numbers float, text str or None, geometry
+    shapely (EPSG:4326).
+    """
+    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
     typed = {}
-    for name in frame.columns:
-        values = frame[name]
+    for name, values in zip(names, columns, strict=True):
+        array = np.empty(len(values), object)
+        array[:] = values
         if name == "geometry":
-            typed[name] = pd.Series(_shapes(values.to_numpy(object)), frame.index, dtype=object)
+            array = _shapes(array)
         elif table[name].kind == "time":
-            text = values.astype("str").str.rstrip("Z")
-            typed[name] = pd.to_datetime(text, format="ISO8601", errors="coerce").astype("M8[us]")
+            array = _times(array)
         elif table[name].kind in ("number", "integer"):
-            typed[name] = values.astype(float)
-        else:
-            typed[name] = values.astype(object).where(values.notna(), None)
-    return pd.DataFrame(typed, index=frame.index)
+            array = array.astype(np.float64)
+        typed[name] = pd.Series(array, dtype=array.dtype)
+    return pd.DataFrame(typed)
 
 
-def wkt(blobs: np.ndarray) -> np.ndarray:
+def among(column: sa.ColumnElement[Any], keys: Iterable[str]) -> sa.ColumnElement[bool]:
+    """True for rows whose text column holds one of so many keys; one parameter, however many."""
+    listed = sa.func.json_each(json.dumps(list(keys))).table_valued("value")
+    return column.in_(sa.select(listed.c.value))
+
+
+def _encoded(values: pd.Series, column: Column) -> Objects:
+    stored: Objects
+    if column.kind == "time":
+        # Milliseconds, as the standard writes them.
+        text = np.datetime_as_string(values.to_numpy("M8[us]").astype("M8[ms]")).astype(object)
+        stored = text + "Z"
+    elif column.kind in ("number", "integer"):
+        numbers = values.to_numpy(np.float64)
+        whole = column.kind == "integer"
+        stored = (np.nan_to_num(numbers).astype(np.int64) if whole else numbers).astype(object)
+    else:
+        stored = values.to_numpy(object, copy=True)
+        if pd.api.types.infer_dtype(values, skipna=True) not in ("string", "empty"):
+            stored = np.array([str(v) for v in stored], object)
+    stored[values.isna().to_numpy()] = None
+    return stored
+
+
+def _times(text: Objects) -> Times:
+    missing = pd.isna(text)
+    fixed = np.where(missing, "NaT", text).astype("S")
+    if fixed.dtype.itemsize == _TIME_LENGTH:  # all as `encode` writes them: ten times faster
+        last = fixed.view("S1").reshape(len(fixed), -1)[:, -1]
+        if ((last == b"Z") | missing).all():
+            times: Times = fixed.astype(f"S{_TIME_LENGTH - 1}").astype("M8[ms]").astype("M8[us]")
+            return times
+    # QGIS or a person wrote some of them.
+    parsed = pd.to_datetime(pd.Series(text), format="ISO8601", errors="coerce", utc=True)
+    return np.asarray(parsed.dt.tz_localize(None), "M8[us]")
+
+
+def wkt(blobs: Objects) -> Objects:
     """Stored geometries as text, for the history."""
-    text: np.ndarray = shapely.to_wkt(_shapes(blobs), rounding_precision=7)
+    text: Objects = shapely.to_wkt(_shapes(blobs), rounding_precision=7)
     return text
 
 
-def _blobs(shapes: np.ndarray, *, force_multi: bool) -> np.ndarray:
+def _blobs(shapes: Objects, *, force_multi: bool) -> Objects:
     if force_multi:
         single = shapely.get_type_id(shapes) == shapely.GeometryType.POLYGON
         shapes = shapes.copy()
@@ -208,10 +252,10 @@ def _blobs(shapes: np.ndarray, *, force_multi: bool) -> np.ndarray:
     return blobs
 
 
-def _shapes(blobs: np.ndarray) -> np.ndarray:
+def _shapes(blobs: Objects) -> Objects:
     bodies = np.empty(len(blobs), object)
     bodies[:] = [None if b is None else b[_offset(b) :] for b in blobs]
-    shapes: np.ndarray = shapely.from_wkb(bodies)
+    shapes: Objects = shapely.from_wkb(bodies)
     return shapes
 
 

@@ -102,7 +102,8 @@ class Lanes:
 
     def hits(self, x: Floats, y: Floats) -> int:
         """How many places, in metres, lie in a lane or by its side."""
-        points = shapely.points(x, y)
+        held = np.isfinite(x) & np.isfinite(y)
+        points = shapely.points(x[held], y[held])
         return len(np.unique(self._tree.query(points, "dwithin", distance=_HIT_M)[0]))
 
 
@@ -173,7 +174,8 @@ class _File:
         self.degrees = bool(small.mean() > 0.5)
         keep = small if self.degrees else ~small
         self.x, self.y = x[keep], y[keep]
-        self.some = _some(len(self.x), _MOST_ROWS)
+        # By place, so that the order of the rows decides nothing.
+        self.some = np.lexsort((self.y, self.x))[_some(len(self.x), _MOST_ROWS)]
         evidence = looks_like(self.x, self.y)
         kind, share = evidence.shares[0]
         self.kind = kind if share >= 0.5 else "mixed"
@@ -379,7 +381,7 @@ def _question(
 
 
 def _some(rows: int, most: int) -> npt.NDArray[np.intp]:
-    """Positions of at most so many rows, evenly through the file."""
+    """At most so many positions, evenly through so many rows."""
     return np.linspace(0, rows - 1, min(rows, most)).astype(np.intp)
 
 

@@ -5,23 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import shapely
 
 from cwmap import checking, placing
+from cwmap.errors import CwmapError
 from cwmap.norms import Categories
 from cwmap.reading import Rows, read
-from cwmap.store import Change, Merged, Settings, Workspace
+from cwmap.store import Change, Derived, Merged, Workspace
 from cwmap.tables import PLACES, TABLES, Table, headers, table
 from cwmap.workbook import write_sheet
 from geo.coordinates import transform_geometries
 
 Step = Callable[[str, float], None]
+Read = Callable[[str, Sequence[str]], pd.DataFrame]
+Lengths = npt.NDArray[np.float64]
 
-_PLACING = ("geometry", "lane_name", "address", "community")
+_READ, _CHECKED, _STORED = 0.05, 0.4, 0.95  # shares of the way, for the bar
 
 
 @dataclass(frozen=True)
@@ -88,12 +94,12 @@ def understand(
 ) -> Understood:  # fmt: skip
     """Read and check a file without storing anything."""
     target = table(name)
-    step("读取文件", 0.05)
+    step("读取文件", _READ)
     rows = read(
         source, known=headers(target), encoding=question.encoding,
         sheet=question.sheet, layer=question.layer,
     )  # fmt: skip
-    step(f"检查 {len(rows.table):,} 行", 0.25)
+    step(f"检查 {len(rows.table):,} 行", _CHECKED / 2)
     checked = checking.check(
         rows, target, context=context(workspace), mapping=question.mapping,
         coords=question.coords, lane_width_m=question.lane_width_m,
@@ -105,14 +111,10 @@ def understand(
 def store(workspace: Workspace, understood: Understood, file: str, step: Step = _quiet) -> Imported:
     """Store what was understood, in one transaction, and place the reports that it concerns."""
     checked, target = understood.checked, understood.table
-    step("写入工作区", 0.5)
-    settings, cache = workspace.settings(), workspace.folder / "cache"
+    step("写入工作区", _CHECKED)
     with workspace.changing() as change:
-        local = checked.new_categories
-        grown = len(local) > 0 and change.merge("categories", local).added > 0
-        merged = merge(
-            change, settings, target.name, frame(checked), cache, step, checked.defaulted
-        )
+        grown = _add_categories(change, checked.new_categories)
+        merged = merge(change, target.name, frame(checked), checked.defaulted, step)
         revision = change.revision - 1
         if merged.added or merged.updated or grown:
             revision = change.finish("import", target.name, file, merged, len(checked.rejected))
@@ -139,11 +141,10 @@ def outcome(understood: Understood, merged: Merged, revision: int) -> Imported:
 
 def preview(workspace: Workspace, understood: Understood) -> Imported:
     """What `store` would do, without doing it."""
-    name, crs = understood.table.name, workspace.settings().crs
-    with workspace.changing(rehearse=True) as change:
-        rows = measured(understood.table, frame(understood.checked), crs)
-        merged = change.merge(name, rows, understood.checked.defaulted)
-        return outcome(understood, merged, change.revision - 1)
+    checked, target = understood.checked, understood.table
+    rows = measured(frame(checked), target, workspace.settings().crs, workspace.read)
+    merged = workspace.compare(target.name, rows, checked.defaulted)
+    return outcome(understood, merged, workspace.revision())
 
 
 def frame(checked: checking.Checked) -> pd.DataFrame:
@@ -155,35 +156,69 @@ def frame(checked: checking.Checked) -> pd.DataFrame:
 
 
 def merge(
-    change: Change, settings: Settings, name: str, rows: pd.DataFrame, cache: Path,
-    step: Step = _quiet, defaulted: Sequence[str] = (),
+    change: Change, name: str, rows: pd.DataFrame, defaulted: Sequence[str] = (),
+    step: Step = _quiet,
 ) -> Merged:  # fmt: skip
     """Merge rows of one table and keep everything that follows from them true."""
-    merged = change.merge(name, measured(TABLES[name], rows, settings.crs), defaulted)
-    if not (merged.added or merged.updated):
-        return merged
-    if name in PLACES:
-        step("重新归属所有问题", 0.7)
-        _place(change, settings, None, cache)
-    elif name == "reports":
-        step("归属到巷道、网格、社区", 0.7)
-        _place(change, settings, rows["report_id"], cache)
+    placed = _placing(change)
+    merged = change.merge(
+        name,
+        measured(rows, TABLES[name], change.settings.crs, change.read),
+        defaulted,
+        derived=placed if name == "reports" else None,
+        progress=lambda share: step("写入工作区", _CHECKED + (_STORED - _CHECKED) * share),
+    )
+    if name in PLACES and (merged.added or merged.updated):
+        step("重新归属所有问题", _STORED)
+        change.derive("reports", placed)
     return merged
 
 
-def measured(target: Table, rows: pd.DataFrame, crs: str) -> pd.DataFrame:
-    """Rows with their area, and the length of lanes that came without one, in metres."""
+def _placing(change: Change) -> Derived:
+    """Where reports belong, by the boundaries as the change has them when it is first asked."""
+
+    @cache
+    def places() -> placing.Places:
+        frames = {name: change.read(name, placing.PLACE_COLUMNS[name]) for name in PLACES}
+        return placing.Places(frames, change.settings.crs, change.settings.nearest_m)
+
+    return Derived(placing.NEEDS, lambda reports: places().place(reports))
+
+
+def _add_categories(change: Change, new: pd.DataFrame) -> bool:
+    """Register a file's own categories; whether any was new."""
+    if new.empty:
+        return False
+    known = change.read("categories", ["category", "name"]).set_index("category")["name"]
+    taken = new["category"].isin(known.index) & (new["name"] != new["category"].map(known))
+    if taken.any():  # by an import since the file was checked: its code means something else now
+        raise CwmapError(
+            "检查这个文件之后，另一个导入刚登记了新的类别；请把文件重新检查一次再导入。"
+        )
+    return change.merge("categories", new).added > 0
+
+
+def measured(rows: pd.DataFrame, target: Table, crs: str, stored: Read) -> pd.DataFrame:
+    """Rows with their area and, for lanes, a length where none is given, in metres to the centimetre.
+
+    `stored`: reads a table. A lane keeps a length that somebody stated, other than its old shape's.
+    """
     if "geometry" not in rows or "area_m2" not in target:
         return rows
     shapes = transform_geometries(rows["geometry"].to_numpy(object), "EPSG:4326", crs)
-    rows = rows.assign(area_m2=shapely.area(shapes))
+    rows = rows.assign(area_m2=shapely.area(shapes).round(2))
     if "length_m" in target:
-        own = rows["length_m"] if "length_m" in rows else pd.Series(np.nan, rows.index)
-        rows = rows.assign(length_m=own.fillna(pd.Series(lane_length_m(shapes), rows.index)))
+        given = rows.get("length_m", pd.Series(np.nan, rows.index)).astype(float)
+        if given.isna().any():
+            old = stored(target.name, [target.key, "length_m", "geometry"]).set_index(target.key)
+            old_shapes = transform_geometries(old["geometry"].to_numpy(object), "EPSG:4326", crs)
+            own = old["length_m"].where(~np.isclose(old["length_m"], lane_length_m(old_shapes)))
+            given = given.fillna(rows[target.key].map(own).astype(float))
+        rows = rows.assign(length_m=given.fillna(pd.Series(lane_length_m(shapes), rows.index)))
     return rows
 
 
-def lane_length_m(shapes: np.ndarray) -> np.ndarray:
+def lane_length_m(shapes: npt.NDArray[np.object_]) -> Lengths:
     """Length of lanes from their polygons, in metres: (n,).
 
     A strip of length L and width W has area L·W and half its perimeter is L + W, so L is the
@@ -192,28 +227,12 @@ def lane_length_m(shapes: np.ndarray) -> np.ndarray:
     """
     half = shapely.length(shapes) / 2
     root = np.sqrt(np.maximum(half * half / 4 - shapely.area(shapes), 0))
-    length: np.ndarray = half / 2 + root
+    length: Lengths = (half / 2 + root).round(2)
     return length
 
 
-def _place(change: Change, settings: Settings, ids: pd.Series | None, cache: Path) -> None:
-    reports = change.read("reports", ["report_id", *_PLACING])
-    if ids is not None:
-        reports = reports[reports["report_id"].isin(ids)]
-    if reports.empty:
-        return
-    columns = {
-        "lanes": ["lane_id", "name", "aliases", "community_id", "geometry"],
-        "communities": ["community_id", "name", "geometry"],
-        "cells": ["cell_id", "geometry"], "areas": ["area_id", "geometry"],
-    }  # fmt: skip
-    places = {name: change.read(name, wanted) for name, wanted in columns.items()}
-    placed = placing.place(reports, places, settings.crs, settings.nearest_m, cache)
-    change.place(placed.set_index(reports["report_id"].to_numpy(object)))
-
-
-def write_rejects(understood: Understood, path: Path) -> None:
+def write_rejects(understood: Understood, path: Path | BinaryIO) -> None:
     """The rows that were not accepted, as the same sheet with one more column: what to mend."""
     sheet = checking.rejects(understood.rows, understood.checked)
     about = [("说明", "改正后把本表原样再次导入即可；“问题说明”一列会被忽略")]
-    write_sheet(path, sheet, headers={c: c for c in sheet.columns}, text_columns=set(sheet.columns), about=about)
+    write_sheet(path, sheet, headers={}, text_columns=set(sheet.columns), about=about)

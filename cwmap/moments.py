@@ -121,10 +121,10 @@ def parse_time(text: str) -> datetime:
 def _number(written: str) -> datetime:
     """A time written as nothing but digits."""
     number = float(written)
-    if len(written) in (12, 14):
-        return parse_time(f"{written[:8]} {written[8:]}")
     if int(number) in _SERIALS:
         return _SERIAL_ZERO + timedelta(seconds=round(number * 86400))
+    if len(written) in (12, 14) and written.isdigit():
+        return parse_time(f"{written[:8]} {written[8:]}")
     for known, unit in ((_UNIX_SECONDS, 1), (_UNIX_MILLISECONDS, 1000)):
         if int(number) in known:
             return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=number / unit)
@@ -136,10 +136,8 @@ def _number(written: str) -> datetime:
 def _month_day(first: int, second: int) -> tuple[int, int]:
     if first > 12 >= second:
         return second, first
-    if second > 12 >= first or first == second:
+    if second > 12 or first == second:
         return first, second
-    if first > 12:
-        raise Unreadable("没有这样的月份")
     raise Unreadable(f"分不清是 {first} 月 {second} 日还是 {second} 月 {first} 日")
 
 

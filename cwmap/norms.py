@@ -137,7 +137,7 @@ class Categories:
     def suggest(self, text: str) -> str | None:
         """Name of the category that is written most alike, for a message; None if none is near."""
         word = normalise(text)[:40]
-        near = difflib.get_close_matches(word, self._written, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(word, self._written, n=1, cutoff=0.6)
         return self._written[near[0]] if near else None
 
     def name(self, code: str) -> str:

@@ -19,7 +19,7 @@ import pandas as pd
 
 from cwmap.errors import UnreadableFile
 from cwmap.formats import archives, delimited, encodings, gdal, geojson, headers, kml, ole, sheets
-from cwmap.formats.layers import Layer
+from cwmap.formats.features import Layer
 from cwmap.tables import normalise
 
 SUPPORTED = ".xlsx、.xls、.csv、.shp（或打包成 .zip）、.gpkg、.geojson、.kml"
@@ -121,6 +121,9 @@ def read(
         raise UnreadableFile(f"“{name}”无法读取：{error}。") from error
     except MemoryError as error:
         raise UnreadableFile(f"“{name}”无法读取：内存不足，请分成几个文件导入。") from error
+    except Exception as error:
+        # Strangers' bytes fail in ways that nobody has listed, deep in other people's parsers.
+        raise UnreadableFile(f"“{name}”无法读取：文件已损坏，请重新取得或另存后再导入。") from error
 
 
 def _open(path: Path) -> _File:

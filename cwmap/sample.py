@@ -32,7 +32,9 @@ def fill(
             raise WorkspaceError(f"“{folder}”里已有数据；示例镇请放到一个新文件夹，如 -w 示例。")
         crs = workspace.settings().crs
         if crs != town.crs:
-            raise WorkspaceError(f"“{folder}”的坐标系是 {crs}，示例镇需要 {town.crs}；请换一个新文件夹。")
+            raise WorkspaceError(
+                f"“{folder}”的坐标系是 {crs}，示例镇需要 {town.crs}；请换一个新文件夹。"
+            )
     else:
         workspace = Workspace.create(folder, settings)
     step("写入工作区", 0.5)
@@ -40,7 +42,7 @@ def fill(
     with workspace.changing() as change:
         change.set(name=town.name, synthetic=True)
         for name in ORDER:
-            added += importing.merge(change, settings, name, town.tables[name], folder / "cache").added
+            added += importing.merge(change, name, town.tables[name]).added
         change.finish("demo", "reports", f"seed={seed}", Merged(added, 0, 0), 0)
     step("写出示例文件", 0.9)
     write_files(town, folder / FILES)

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.runtime.pages_manager import PagesManager
 
 from cwmap import __version__, clusters, figures
 from cwmap.colours import even_breaks, heat_png
@@ -115,6 +116,8 @@ def routes() -> list[BaseRoute]:
 
 def middleware() -> list[Middleware]:
     """Headers on every answer."""
+    # Streamlit would take pages/ for its older kind of app until the first visitor has come.
+    PagesManager.uses_pages_directory = False
     return [Middleware(_Headers)]
 
 

@@ -38,8 +38,10 @@ _INVALID = {
     "Holes are nested": "洞套洞", "Nested holes": "洞套洞", "Nested shells": "面套面",
     "Interior is disconnected": "内部不连通", "Duplicate Rings": "有重复的环",
 }  # fmt: skip
-_PAIR = r"^[(\[]?\s*([^,，;；()]+?)\s*[,，;；]\s*([^,，;；()]+?)\s*[)\]]?$"
+_PAIR = r"^[(\[（]?\s*([^,，;；()（）]+?)\s*[,，;；]\s*([^,，;；()（）]+?)\s*[)\]）]?$"
 _WIDEST_M = 200.0
+_FLAT = 1e-9  # area by the square of the circumference; a lane of 1 m by 1 km has 2e-4
+_PLACELESS = ("reports", "population")  # these may go by a lane's or a community's name instead
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Shapes:
     geometry: Geometries
     written: Geometries
     decision: Decision
+    findings: Findings
 
 
 def shapes(
@@ -59,7 +62,6 @@ def shapes(
     matched: Mapping[str, str],
     table: Table,
     who: pd.Series,
-    findings: Findings,
     *,
     ground: Ground,
     coords: str,
@@ -70,6 +72,7 @@ def shapes(
     matched: file header → column. who: what each row is called in a message. NeedsAnswer: the
     coordinate system would be a guess; CwmapError: lines for lanes without `lane_width_m`.
     """
+    findings = Findings(rows.table.index)
     headers = {name: header for header, name in matched.items() if name in COORDINATES}
     if rows.geometry is not None and not shapely.is_missing(rows.geometry).all():
         where, written = "图形", shapely.force_2d(np.asarray(rows.geometry, dtype=object))
@@ -108,11 +111,20 @@ def shapes(
     far &= held & ~findings.failed
     findings.add(far, where, at, reason, "请核对坐标和坐标系", "warning")
 
-    shaped = _shaped(place, table, where, who, findings, ground.crs, lane_width_m)
+    # In the file's own coordinates: projecting bends what is a line there.
+    flat = shapely.get_dimensions(written) == 2
+    flat[flat] = [
+        solid.area <= _FLAT * drawn.length**2
+        for drawn, solid in zip(written[flat], repaired(written[flat]), strict=True)
+    ]
+    shaped = _shaped(place, flat, table, where, who, findings, ground.crs, lane_width_m)
+    without = shapely.is_missing(shaped) & ~findings.failed
     if table.shape == "polygon":
-        without = shapely.is_missing(shaped) & ~findings.failed
         findings.add(without, where, who, "没有图形", f"{table.label}每一行都要有面")
-    return Shapes(shaped, place, decision)
+    elif table.name not in _PLACELESS:
+        why = "没有位置，不会显示在地图上"
+        findings.add(without, where, who, why, "请补上坐标", "warning")
+    return Shapes(shaped, place, decision, findings)
 
 
 def _from_columns(
@@ -174,7 +186,7 @@ def _to_wgs84(written: Geometries, decision: Decision) -> Geometries:
 
 
 def _shaped(
-    place: Geometries, table: Table, where: str, who: pd.Series, findings: Findings,
+    place: Geometries, flat: npt.NDArray[np.bool_], table: Table, where: str, who: pd.Series, findings: Findings,
     crs: str, lane_width_m: float | None,
 ) -> Geometries:  # fmt: skip
     """Shapes of the kinds that a table takes: lanes widened, collections opened, polygons mended."""
@@ -207,7 +219,7 @@ def _shaped(
     findings.add(reasons, where, who, remedy=f"请换成{needed}后再导入")
     place[wrong] = None
     polygons = np.isin(kinds, _POLYGONS) & ~wrong
-    broken = polygons & ~shapely.is_valid(place)
+    broken = polygons & ~flat & ~shapely.is_valid(place)
     if broken.any():
         why = shapely.is_valid_reason(place[broken])
         said = [_INVALID.get(re.sub(r"\[.*", "", str(w)).strip(), "边界有误") for w in why]
@@ -218,7 +230,7 @@ def _shaped(
             if shapely.area(place[at]) > 0
         }
         findings.add(reasons, where, who, remedy="请在地图上核对修复后的边界", level="warning")
-    flat = polygons & (shapely.area(place) == 0)
+    flat = flat | polygons & (shapely.area(place) == 0)
     findings.add(flat, where, who, "图形没有面积", "请重新绘制这个面")
     place[flat] = None
     return place

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,21 +14,28 @@ from cwmap.colours import RAMPS, breaks
 from cwmap.norms import Group
 from cwmap.tables import FACILITY_KIND
 
-Mark = Literal["circle", "square", "line", "area"]
-
 RATES = {"lanes": "rate_per_100m", "cells": "rate_per_ha"}
-ICONS = {"market": "市", "toilet": "厕", "sorting_station": "分", "transfer_station": "转", "other": "设"}
+_ICONS = {
+    "market": "市",
+    "toilet": "厕",
+    "sorting_station": "分",
+    "transfer_station": "转",
+    "other": "设",
+}
 _RAMP = RAMPS["light"]
-_PLAIN, _PLAIN_EDGE = "#ffffff", "#d8d4c8"  # a lane without a report
+_GROUND, _WHITE = "#f4f3ee", "#ffffff"
 _FACILITY, _BELOW_STANDARD = "#2b6777", "#b2182b"
-_OUTLINE = {"communities": "#8b8f93", "areas": "#0f6e6e"}
+# Of a place without a report: a lane as on the base map, a cell left clear.
+_NOTHING = {"lanes": ("#ffffff", "#d8d4c8", 1.0), "cells": ("#ffffff", "#d8d4c8", 0.0)}
+_OPACITY = {"lanes": 0.95, "cells": 0.72}
+_OUTLINE = {"communities": ("#8b8f93", 1.0, True), "areas": ("#0f6e6e", 2.2, False)}
 
 
 @dataclass(frozen=True)
 class Class:
-    """One entry of the legend. `value` or, inclusive, `lower` to `upper`; the first that fits holds.
+    """One entry of the legend. Its `value`, or its numbers from `lower` to `upper`, both included.
 
-    `opacity` is of the fill, 0 for an outline alone; `icon` a character on a square.
+    `opacity` is of the fill; `mark` and `icon` (one character) are of points.
     """
 
     label: str
@@ -39,16 +45,19 @@ class Class:
     lower: float = 0.0
     upper: float = 0.0
     opacity: float = 1.0
-    mark: Mark = "area"
-    icon: str = ""
+    edge_px: float = 0.6
     dashed: bool = False
+    mark: Literal["", "circle", "square"] = ""
+    size_px: float = 0.0
+    icon: str = ""
 
 
 @dataclass(frozen=True)
 class Symbology:
-    """Classes of a layer. `attribute` is a column or a QGIS expression of columns.
+    """The classes of a layer; the first that fits a feature holds.
 
-    kind: "ranges" of a number, "values" of a text, or "one" class for all. index: the class of each
+    kind: of the `attribute` (a column, or a QGIS expression of columns) the classes take "ranges" of
+    a number or "values" of a text, or there is "one" class for all. index: the class of each
     feature, (n,), −1 for none.
     """
 
@@ -59,71 +68,71 @@ class Symbology:
 
 
 def symbology(layer: str, frame: gpd.GeoDataFrame, groups: tuple[Group, ...]) -> Symbology:
-    """How `frame` (columns as in `cwmap.layers`) is coloured; `groups` of the categories in force."""
+    """How `frame` (columns as in `cwmap.layers`) is coloured; `groups`: of the categories in force."""
     if layer in RATES:
-        opacity, edge = (0.95, _PLAIN_EDGE) if layer == "lanes" else (0.72, "#ffffff")
-        rates = frame[RATES[layer]]
-        return _ranges(RATES[layer], rates, _rate_classes(rates, opacity, edge))
+        return _ranges(RATES[layer], frame, _rate_classes(layer, frame[RATES[layer]]))
     if layer == "heat":
-        bounds = zip(frame["level_min"], frame["level_max"], strict=True)
         bands = [
-            Class(f"{low:g}–{high:g} 件/公顷", _RAMP[k], _RAMP[k], lower=low, upper=high, opacity=0.75)
-            for k, (low, high) in enumerate(bounds)
+            Class(f"{low:g}–{high:g}", colour, colour, lower=low, upper=high, opacity=0.75)
+            for colour, low, high in zip(
+                _RAMP[-len(frame) :], frame["level_min"], frame["level_max"], strict=False
+            )
         ]
-        return _ranges("level_max", frame["level_max"], bands)
+        return _ranges("level_max", frame, bands)
     if layer == "reports":
-        present = set(frame["group"])
         kinds = [
-            Class(g.name, g.colour, "#ffffff", g.key, opacity=0.95, mark="circle")
-            for g in groups if g.key in present
-        ]  # fmt: skip
+            Class(g.name, g.colour, _WHITE, g.key, opacity=0.95, mark="circle", size_px=12)
+            for g in groups
+        ]
         return _values("group", frame["group"], kinds)
     if layer == "facilities":
-        worse = frame["standard"].eq("no")
-        key = frame["kind"] + worse.map({True: "-no", False: ""})
-        present = set(key)
-        kinds = [c for c in _facility_classes(FACILITY_KIND.labels) if c.value in present]
-        return _values("\"kind\" || if(\"standard\" = 'no', '-no', '')", key, kinds)
-    colour = _OUTLINE[layer]
-    outline = Class("", colour, colour, opacity=0.0, dashed=layer == "communities")
+        key = frame["kind"] + np.where(frame["standard"] == "no", "-no", "")
+        return _values("\"kind\" || if(\"standard\"='no', '-no', '')", key, _facility_classes())
+    colour, width, dashed = _OUTLINE[layer]
+    outline = Class("", colour, colour, opacity=0.0, edge_px=width, dashed=dashed)
     return Symbology("one", "", (outline,), np.zeros(len(frame), np.intp))
 
 
-def _rate_classes(rates: pd.Series, opacity: float, edge: str) -> list[Class]:
+def _rate_classes(layer: str, rates: pd.Series) -> list[Class]:
     most = float(np.nanmax(rates.to_numpy(float), initial=0.0))
-    steps = breaks(most)
-    # Places without a report are drawn as the page's quiet base map does, or left clear.
-    plain = 1.0 if edge == _PLAIN_EDGE else 0.0
-    nothing = Class("没有问题", _PLAIN, _PLAIN_EDGE, opacity=plain)
-    bounds = [0.0, *steps, most] if steps else []
-    return [nothing] + [
+    bounds = [0.0, *breaks(most), most] if most > 0 else []
+    colour, edge, opacity = _NOTHING[layer]
+    return [Class("没有问题", colour, edge, opacity=opacity)] + [
         Class(
-            f"{low:g}–{high:g}" if k < len(_RAMP) - 1 else f"{low:g} 以上",
-            _RAMP[k], edge, lower=low, upper=high, opacity=opacity,
+            f"{bounds[k]:g}–{bounds[k + 1]:g}" if k < len(_RAMP) - 1 else f"{bounds[k]:g} 以上",
+            _RAMP[k], _GROUND, lower=bounds[k], upper=bounds[k + 1], opacity=_OPACITY[layer],
         )
-        for k, (low, high) in enumerate(zip(bounds, bounds[1:], strict=False))
+        for k in range(len(bounds) - 1)
     ]  # fmt: skip
 
 
-def _facility_classes(labels: Mapping[str, str]) -> list[Class]:
-    found = [Class(labels["bin"], "#7fc79e", "#1b7f4b", "bin", mark="circle"),
-             Class(f"{labels['bin']}（未达标）", _BELOW_STANDARD, "#1b7f4b", "bin-no", mark="circle")]
-    for kind, icon in ICONS.items():
-        found += [
-            Class(labels[kind], _FACILITY, "#ffffff", kind, mark="square", icon=icon),
-            Class(f"{labels[kind]}（未达标）", _BELOW_STANDARD, "#ffffff", f"{kind}-no", mark="square", icon=icon),
-        ]
+def _facility_classes() -> list[Class]:
+    found = []
+    for kind, name in FACILITY_KIND.labels.items():
+        icon = _ICONS.get(kind, "")  # a bin is a dot: there are hundreds
+        plain, edge = (_FACILITY, _WHITE) if icon else ("#7fc79e", "#1b7f4b")
+        for value, label, colour in (
+            (kind, name, plain), (f"{kind}-no", f"{name}（未达标）", _BELOW_STANDARD),
+        ):  # fmt: skip
+            found.append(
+                Class(
+                    label, colour, edge, value, mark="square" if icon else "circle",
+                    size_px=24 if icon else 6, icon=icon,
+                )
+            )  # fmt: skip
     return found
 
 
-def _ranges(attribute: str, numbers: pd.Series, classes: list[Class]) -> Symbology:
+def _ranges(attribute: str, frame: gpd.GeoDataFrame, classes: list[Class]) -> Symbology:
+    numbers = frame[attribute].to_numpy(float)
     index = np.full(len(numbers), -1, np.intp)
-    values = numbers.to_numpy(float)
-    for k in reversed(range(len(classes))):
-        index[(classes[k].lower <= values) & (values <= classes[k].upper)] = k
+    for k in reversed(range(len(classes))):  # the first that fits is written last
+        index[(classes[k].lower <= numbers) & (numbers <= classes[k].upper)] = k
     return Symbology("ranges", attribute, tuple(classes), index)
 
 
 def _values(attribute: str, words: pd.Series, classes: list[Class]) -> Symbology:
-    index = pd.Index([c.value for c in classes], dtype="str").get_indexer(words.astype("str"))
-    return Symbology("values", attribute, tuple(classes), index.astype(np.intp))
+    """Of all classes those that occur."""
+    present = tuple(c for c in classes if (words == c.value).any())
+    index = pd.Index([c.value for c in present], dtype="str").get_indexer(words)
+    return Symbology("values", attribute, present, index.astype(np.intp))

@@ -114,7 +114,8 @@ class Town:
         last = (question.end - self.first_day).days if question.end else self.cube.days - 1
         spots = np.ones(len(next(iter(self.cube.spots.values()))), bool)
         for name, wanted in (
-            ("lanes", question.lane), ("communities", question.community), ("areas", question.area),
+            ("lanes", question.lane), ("cells", question.cell),
+            ("communities", question.community), ("areas", question.area),
         ):  # fmt: skip
             if wanted:
                 spots &= np.isin(self.cube.spots[name], self._positions(name, wanted))

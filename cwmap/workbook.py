@@ -207,7 +207,7 @@ def _text(value: Any) -> str:
 
 def _csv_cells(frame: pd.DataFrame, at: int, text_columns: Collection[str]) -> list[str]:
     cells = _cells(frame.iloc[:, at], str(frame.columns[at]) in text_columns)
-    return [guarded(cell) if isinstance(cell, str) else _text(cell) for cell in cells]
+    return [guarded(legal(cell)) if isinstance(cell, str) else _text(cell) for cell in cells]
 
 
 def _writer(

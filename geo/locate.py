@@ -73,7 +73,7 @@ class PolygonIndex:
     edge: Integers  # row of sides, WHOLE or ASK
 
     @classmethod
-    def build(cls, polygons: GeometryList, cell_m: float = 3.0) -> PolygonIndex:
+    def build(cls, polygons: GeometryList, cell_m: float = 2.0) -> PolygonIndex:
         """Index (n,) Polygons or MultiPolygons (None and empty ones hold nothing).
 
         cell_m: wished cell size in metres, enlarged where it would need more than MAX_CELLS
@@ -138,8 +138,8 @@ class PolygonIndex:
         answer = np.empty(len(xs), dtype=np.int32)
         for begin, point, polygon in self._chunks(xs, ys):
             best = np.full(min(CHUNK, len(xs) - begin), len(self.rank), dtype=np.int32)
-            np.minimum.at(best, point, self.rank[polygon])
-            answer[begin : begin + CHUNK] = by_rank[best]
+            np.minimum.at(best, point, self.rank.take(polygon))
+            answer[begin : begin + CHUNK] = by_rank.take(best)
         return answer
 
     def pairs(
@@ -153,27 +153,31 @@ class PolygonIndex:
         points: list[npt.NDArray[np.int32]] = [np.empty(0, np.int32)]
         polygons: list[npt.NDArray[np.int32]] = [np.empty(0, np.int32)]
         for begin, point, polygon in self._chunks(xs, ys):
-            points.append((point + begin).astype(np.int32))
-            polygons.append(polygon)
+            order = np.argsort(point, kind="stable")  # merges two sorted parts
+            points.append((point.take(order) + begin).astype(np.int32))
+            polygons.append(polygon.take(order).astype(np.int32))
         return np.concatenate(points), np.concatenate(polygons)
 
-    def _chunks(
-        self, x: Floats, y: Floats
-    ) -> Iterator[tuple[int, Integers, npt.NDArray[np.int32]]]:
+    def _chunks(self, x: Floats, y: Floats) -> Iterator[tuple[int, Integers, Integers]]:
         """(begin, points counted from begin, polygons that hold them) for each CHUNK."""
         for begin in range(0, len(x), CHUNK):
             yield begin, *self._holders(x[begin : begin + CHUNK], y[begin : begin + CHUNK])
 
-    def _holders(self, x: Floats, y: Floats) -> tuple[Integers, npt.NDArray[np.int32]]:
-        """All (point, polygon) where the polygon holds the point, sorted.
+    def _holders(self, x: Floats, y: Floats) -> tuple[Integers, Integers]:
+        """All (point, polygon) where the polygon holds the point.
 
-        `take` throughout: on these tables it is several times as fast as square brackets.
+        First the points of cells that one polygon holds; then those of other lists. Either part is
+        sorted. `take` throughout: on these tables it is several times as fast as square brackets.
         """
         u, v = self.grid.units(x, y)
         number = self.number.take(self.grid.cell(u, v)).astype(np.intp)
-        start = self.start.take(number)
-        point, entry = expand(start, self.start.take(number + 1) - start)
-        polygon, edge = self.polygon.take(entry), self.edge.take(entry)
+        n = len(self.polygons)
+        sure = np.flatnonzero((number > 0) & (number <= n))
+        listed = np.flatnonzero(number > n)
+        number_listed = number.take(listed)
+        start = self.start.take(number_listed)
+        owner, entry = expand(start, self.start.take(number_listed + 1) - start)
+        point, polygon, edge = listed.take(owner), self.polygon.take(entry), self.edge.take(entry)
 
         holds = edge == WHOLE
         on_edge = np.flatnonzero(edge >= 0)
@@ -187,7 +191,10 @@ class PolygonIndex:
         asked = self.polygons.take(polygon.take(ask))
         holds[ask] = shapely.intersects_xy(asked, x.take(at), y.take(at))
         found = np.flatnonzero(holds)
-        return point.take(found), polygon.take(found)
+        return (
+            np.concatenate([sure, point.take(found)]),
+            np.concatenate([number.take(sure) - 1, polygon.take(found)]),
+        )
 
     @property
     def nbytes(self) -> int:

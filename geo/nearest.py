@@ -31,7 +31,7 @@ from geo.grid import (
 from geo.locate import PolygonIndex
 
 MAX_CELLS = 1_000_000
-EDGES_PER_PIECE = 16
+EDGES_PER_PIECE = 8
 CELLS_AT_A_TIME = 2**16
 
 

@@ -25,7 +25,7 @@ def look() -> None:
         else:
             cards.worst(town)
     with st.container(key="cw-legend"):
-        legend.draw(town, painted)
+        legend.draw(town)
     state.write_address()
 
 

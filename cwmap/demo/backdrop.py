@@ -13,6 +13,7 @@ from cwmap.demo.ground import opened, polygons, to_world
 from cwmap.demo.plan import SEED, Plan, source
 
 DECIMALS = 6
+GREENBELT = "白龙江景观带"
 FIELD_M2 = 6_500.0
 
 Row = tuple[str, str | None, Any]
@@ -50,12 +51,16 @@ def _green(plan: Plan) -> list[Row]:
     ways = shapely.union_all(
         [e.axis.buffer(e.width_m / 2 + 1.5, cap_style="flat") for e in plan.lanes]
     )
-    rows: list[Row] = []
-    for face in plan.riverside:
-        free = face.difference(ground.water.buffer(5)).difference(ways)
-        for part in polygons(free.buffer(-2).buffer(2, quad_segs=3).simplify(0.8)):
-            near = part.distance(ground.river) < 20
-            rows.append(("green", "白龙江景观带" if near and part.area > 9000 else None, part))
+    banks = [
+        part
+        for face in plan.riverside
+        for part in polygons(
+            opened(face.difference(ground.water.buffer(5)).difference(ways), 1.5).simplify(0.8)
+        )
+    ]
+    # One name a bank and reach is enough to read.
+    named = sorted(banks, key=lambda part: -part.area)[:4]
+    rows: list[Row] = [("green", GREENBELT if part in named else None, part) for part in banks]
     taken = shapely.union_all([*(b.shape for b in plan.blocks), *plan.riverside]).buffer(8)
     open_land = ground.plain.buffer(10).difference(taken)
     outer = [

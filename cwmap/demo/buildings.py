@@ -30,8 +30,8 @@ class Buildings:
 
 # fabric: plot m2, gap m, share left open, share with a yard, storeys from–to
 _PLOTS = {
-    "old": (430.0, 1.1, 0.07, 0.34, 2, 5),
-    "village": (390.0, 1.9, 0.16, 0.36, 2, 3),
+    "old": (455.0, 1.1, 0.07, 0.34, 2, 5),
+    "village": (430.0, 1.9, 0.16, 0.36, 2, 3),
     "shops": (640.0, 0.9, 0.06, 0.0, 3, 6),
 }
 # fabric: length m, depth m, row pitch m, gap m, storeys from–to

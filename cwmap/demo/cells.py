@@ -11,11 +11,12 @@ import shapely
 from numpy.typing import NDArray
 from shapely import LineString, Polygon
 
-from cwmap.demo.ground import Array, Ground, polygons
+from cwmap.demo.ground import Array, Ground
 from cwmap.demo.streets import GRID_M
 
 LARGEST_M2 = 12_500.0
 SMALLEST_M2 = 3_800.0
+SLIVER_M2 = 100.0
 
 Shapes = NDArray[np.object_]
 
@@ -119,25 +120,31 @@ def _cuts(shapes: Shapes) -> list[LineString]:
 
 
 def _merged(cells: Shapes, owner: NDArray[np.int64]) -> tuple[Shapes, NDArray[np.int64]]:
-    """Small cells joined to the neighbour of the same owner with the longest common edge."""
+    """Small cells joined to the neighbour of the same owner with the longest common edge.
+
+    Slivers between lines that nearly agree go to whichever neighbour there is.
+    """
     left, right = shapely.STRtree(cells).query(cells, "intersects")
-    pair = (left < right) & (owner[left] == owner[right])
-    left, right = left[pair], right[pair]
+    left, right = left[left < right], right[left < right]
     common = shapely.length(shapely.intersection(cells[left], cells[right]))
     beside: dict[int, dict[int, float]] = defaultdict(dict)
     for a, b, length in zip(left.tolist(), right.tolist(), common.tolist(), strict=True):
-        if length > 0.5:
+        if length > 0:
             beside[a][b] = beside[b][a] = length
     area = dict(enumerate(shapely.area(cells).tolist()))
     members = {k: [k] for k in area}
     small = sorted((k for k in area if area[k] < SMALLEST_M2), key=lambda k: (area[k], k))
     for k in small:
-        if k not in members or area[k] >= SMALLEST_M2 or not beside[k]:
+        near = [j for j in beside[k] if owner[j] == owner[k] or area[k] < SLIVER_M2]
+        if area[k] >= SMALLEST_M2 or not near:
             continue
         # Rather a small neighbour than one that would grow too large.
         into = max(
-            beside[k], key=lambda j: (area[j] + area[k] < 1.25 * LARGEST_M2, beside[k][j], -j)
-        )
+            near,
+            key=lambda j: (
+                owner[j] == owner[k], area[j] + area[k] < 1.25 * LARGEST_M2, beside[k][j], -j,
+            ),
+        )  # fmt: skip
         members[into] += members.pop(k)
         area[into] += area.pop(k)
         for other, length in beside.pop(k).items():
@@ -162,8 +169,3 @@ def _numbered(
         f"{plan['community'][k]['code']}{n:03d}" for k, n in zip(owner[order], serial, strict=True)
     ]
     return order, np.array(codes)
-
-
-def one_piece(shape: Any) -> bool:
-    """Whether a community hangs together."""
-    return len(polygons(shape)) == 1

@@ -87,6 +87,7 @@ def listed(reports: gpd.GeoDataFrame, rows: Sheet) -> list[dict[str, Any]]:
 
 def spoil(cells: dict[str, list[str]], rows: Sheet) -> None:
     """Put the faults into the text of a sheet, by column name, in place."""
+    good = {report: k for k, report in enumerate(rows.report.tolist()) if not rows.fault[k]}
     for k, fault in enumerate(rows.fault):
         match fault:
             case "impossible_date":
@@ -115,3 +116,6 @@ def spoil(cells: dict[str, list[str]], rows: Sheet) -> None:
                 cells["closed_at"][k] = "2024-12-31 08:00"
             case "same_id_older":
                 cells["status"][k], cells["closed_at"][k] = "已派遣", ""
+            case "same_row_twice":
+                for column in cells.values():
+                    column[k] = column[good[int(rows.report[k])]]

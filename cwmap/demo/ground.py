@@ -92,7 +92,6 @@ class Ground:
     brook_line: LineString
     plain: Polygon
     town: Polygon
-    feet: list[LineString]
     hills: list[tuple[str, MultiPolygon]]
 
     @property
@@ -104,8 +103,8 @@ class Ground:
 def survey(plan: dict[str, Any]) -> Ground:
     """Everything that was there before the town."""
     valley = Valley(plan)
-    sheet = shapely.box(*(np.r_[-1, -1, 1, 1] * np.tile(_sheet(plan), 2)))
-    corner = plan["sheet"]["corner"]
+    width, height, corner = (plan["sheet"][k] for k in ("width", "height", "corner"))
+    sheet = shapely.box(-width, -height, width, height)
     sheet = sheet.buffer(-corner).buffer(corner, quad_segs=12)
     river = shapely.intersection(_river(valley), sheet)
     brook_line = valley.line(plan["tributary"]["points"])
@@ -114,24 +113,16 @@ def survey(plan: dict[str, Any]) -> Ground:
     west, east, south = feet = [valley.line(f["points"]) for f in plan["foot"]]
     ring = np.vstack([west.coords, east.coords, south.coords[::-1]])
     plain = shapely.intersection(Polygon(ring).buffer(0), sheet)
-    s0, s1 = plan["reach"]["ends"]
-    span = smooth([[s0, 0], [s1, 0]])[:, 0]
-    band = np.vstack(
-        [np.column_stack([span, span * 0 + 3000]), np.column_stack([span, span * 0 - 2000])[::-1]]
-    )
-    lid = valley.face(
-        [[-500, 3000], [-500, 1800], [650, 1800], [1300, 1775], [1700, 1775], [1700, 3000]]
-    )
+    west_end, east_end = plan["reach"]["ends"]
+    band = valley.face(
+        [[west_end, 3000], [west_end, -2000], [east_end, -2000], [east_end, 3000]]
+    ).difference(valley.face(plan["reach"]["beyond"]))
     slope = plain.buffer(plan["reach"]["slope_m"], quad_segs=4).buffer(60).buffer(-60)
-    town = polygons(slope.intersection(valley.face(band)).difference(lid).simplify(8))[0]
+    town = polygons(slope.intersection(band).simplify(8))[0]
     return Ground(
         valley, sheet, river, brook, valley.line([[valley.reach[0], 0], [valley.reach[1], 0]]),
-        brook_line, plain, town, feet, _hills(feet, [f["name"] for f in plan["foot"]], plain, sheet),
+        brook_line, plain, town, _hills(feet, [f["name"] for f in plan["foot"]], plain, sheet),
     )  # fmt: skip
-
-
-def _sheet(plan: dict[str, Any]) -> Array:
-    return np.array([plan["sheet"]["width"], plan["sheet"]["height"]], float)
 
 
 def _river(valley: Valley) -> Polygon:

@@ -17,14 +17,14 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from shapely import LineString, Polygon
+from shapely import Polygon
 
 from cwmap.demo import streets
 from cwmap.demo.buildings import Buildings, build, orientation
 from cwmap.demo.cells import Mesh, mesh
 from cwmap.demo.ground import Ground, polygons, survey, to_world
 from cwmap.demo.sites import Site, sites
-from cwmap.demo.streets import Block, Lane
+from cwmap.demo.streets import Back, Block, Lane
 from cwmap.shipped import shipped
 
 SEED = 621202
@@ -66,12 +66,13 @@ def draw() -> Plan:
     rows = streets.streets(plan, ground)
     faces = streets.faces(plan, ground, [line for _, line in rows])
     built, riverside = streets.settle(plan, ground, faces)
-    back: list[tuple[LineString, float, str, str]] = []
+    back: list[Back] = []
     blocks: list[Block] = []
     for block in _without_sites(built, places):
         lines, pieces = streets.cut(block, rng)
-        back += [(line, width, "", block.quarter) for line, width in lines]
+        back += [(line, width, block.quarter) for line, width in lines]
         blocks += pieces
+    back = streets.connected([line for _, line in rows], back)
     net = mesh(plan, ground, faces, [line for line, *_ in back])
     communities = _communities(plan)
     lanes = streets.units(rows, sorted(back, key=lambda b: b[0].centroid.coords[0]))

@@ -8,13 +8,19 @@ from typing import Any
 
 import numpy as np
 import shapely
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from shapely import LineString, Point, Polygon
 from shapely.ops import substring
 
 from cwmap.demo.ground import Ground, opened, polygons
 
 SNAP_M = 45.0
+REACH_M = 30.0
 GRID_M = 0.01
+
+# Centre line, width and quarter of a back lane that has no name yet.
+Back = tuple[LineString, float, str]
 
 
 @dataclass(frozen=True)
@@ -75,11 +81,34 @@ def _fit(line: LineString, others: Any) -> LineString:
         if near:
             line = substring(line, 0, max(near) + 0.5)
         elif end.distance(others) < SNAP_M:
-            goal = shapely.get_coordinates(shapely.shortest_line(end, others))[1]
-            way = goal - np.array(end.coords[0])
-            past = goal + way / max(np.hypot(*way), 1e-9) * 0.5
-            line = LineString([*line.coords, past])
+            line = _to(line, others)
     return line
+
+
+def _to(line: LineString, others: Any) -> LineString:
+    """A line whose end goes on to the nearest of the others, and a little past it."""
+    end = Point(line.coords[-1])
+    goal = shapely.get_coordinates(shapely.shortest_line(end, others))[1]
+    way = goal - np.array(end.coords[0])
+    return LineString([*line.coords, goal + way / max(np.hypot(*way), 1e-9) * 0.5])
+
+
+def connected(lines: list[LineString], back: list[Back]) -> list[Back]:
+    """Back lanes that lead somewhere: ends near another lane reach it, and islands are left out."""
+    axes = [*lines, *(lane[0] for lane in back)]
+    for k in range(len(lines), len(axes)):
+        others = shapely.union_all(axes[:k] + axes[k + 1 :])
+        for _ in range(2):
+            axes[k] = axes[k].reverse()
+            if 0.5 < Point(axes[k].coords[-1]).distance(others) < REACH_M:
+                axes[k] = _to(axes[k], others)
+    pairs = shapely.STRtree(axes).query(axes, "dwithin", distance=1.0)
+    net = coo_array((np.ones(pairs.shape[1]), pairs), shape=(len(axes), len(axes)))
+    part = connected_components(net, directed=False)[1]
+    kept = part == np.bincount(part).argmax()
+    return [
+        (axes[len(lines) + k], *lane[1:]) for k, lane in enumerate(back) if kept[len(lines) + k]
+    ]
 
 
 def _points(shape: Any) -> list[Point]:
@@ -179,9 +208,7 @@ def _split(shape: Polygon, line: LineString) -> list[Polygon]:
     return [p for p in parts if p.area > 1 and shape.contains(p.representative_point())]
 
 
-def units(
-    rows: list[tuple[dict[str, Any], LineString]], back: list[tuple[LineString, float, str, str]]
-) -> list[Lane]:
+def units(rows: list[tuple[dict[str, Any], LineString]], back: list[Back]) -> list[Lane]:
     """Streets cut at their junctions, and back lanes: polygons that meet at their edges."""
     lanes = []
     for k, (row, line) in enumerate(rows):
@@ -190,8 +217,8 @@ def units(
         parts = [substring(line, a, b) for a, b in pairwise(places)]
         for part, tag in zip(*_tagged([_forward(p) for p in parts]), strict=True):
             lanes.append(Lane(row["name"] + tag, row["kind"], row["width"], part, Polygon()))
-    lanes += [Lane(name, "lane", width, _forward(line), Polygon(), quarter)
-              for line, width, name, quarter in back]  # fmt: skip
+    lanes += [Lane("", "lane", width, _forward(line), Polygon(), quarter)
+              for line, width, quarter in back]  # fmt: skip
     return _widen(lanes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import geopandas as gpd
@@ -41,17 +42,14 @@ def make(*, reports: int = 20_000, seed: int = 1, days: int = 540) -> DemoTown:
     if reports < 1 or days < 1 or seed < 0:
         raise ValueError(f"not a demo: {reports} reports, {days} days, seed {seed}")
     drawn = plan.draw()
+    maps = {name: frame.copy() for name, frame in _maps().items()}
     streams = [np.random.default_rng([seed, k]) for k in range(4)]
     table, truth = reports_frame(drawn, reports, days, streams[3])
     tables: dict[str, pd.DataFrame | gpd.GeoDataFrame] = {
-        "lanes": plan.lanes_frame(drawn),
-        "cells": plan.cells_frame(drawn),
-        "communities": plan.communities_frame(drawn),
-        "areas": plan.areas_frame(drawn),
+        **maps,
         "facilities": people.facilities_frame(drawn, streams[0]),
         "population": people.population_frame(drawn, streams[1]),
         "duties": people.duties_frame(drawn, streams[2]),
-        "backdrop": backdrop.backdrop_frame(drawn),
         "reports": table,
     }
     first = causes.LAST_DAY - pd.Timedelta(days=days - 1)
@@ -72,3 +70,15 @@ def make(*, reports: int = 20_000, seed: int = 1, days: int = 540) -> DemoTown:
             "dirt": dirt.listed(table, dirt.sheet(table, seed)),
         },
     )  # fmt: skip
+
+
+@cache
+def _maps() -> dict[str, gpd.GeoDataFrame]:
+    drawn = plan.draw()
+    return {
+        "lanes": plan.lanes_frame(drawn),
+        "cells": plan.cells_frame(drawn),
+        "communities": plan.communities_frame(drawn),
+        "areas": plan.areas_frame(drawn),
+        "backdrop": backdrop.backdrop_frame(drawn),
+    }

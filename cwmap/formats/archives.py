@@ -24,7 +24,7 @@ _MAIN = (".xlsx", ".xlsm", ".xls", ".et", ".csv", ".tsv", ".shp", ".gpkg", ".geo
          ".kml", ".kmz")  # fmt: skip
 _SPARE = (".txt",)  # a table if there is no other, else a readme
 _SIBLINGS = (".dbf", ".shx", ".prj", ".cpg")
-_DAMAGED = "压缩包已损坏或没有下载完整，请重新取得这个文件"
+_DAMAGED = "文件已损坏或没有下载完整，请重新取得这个文件"
 
 
 def open_zip(content: bytes) -> zipfile.ZipFile:

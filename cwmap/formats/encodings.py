@@ -120,7 +120,7 @@ def _mixed_line(content: bytes) -> int | None:
         end = content.find(b"\n", start + _CHUNK) + 1 or len(content)
         text = content[start:end].decode("utf-8", "surrogateescape")
         found = {
-            "utf-8": [m.start() for m in _VALID_LINE.finditer(text) if _is_chinese(m[0])],
+            "utf-8": [m.start() for m in _VALID_LINE.finditer(text) if shows_chinese(m[0])],
             "other": [m.start() for m in _BROKEN_LINE.finditer(text)],
         }
         for kind, starts in found.items():
@@ -134,8 +134,8 @@ def _mixed_line(content: bytes) -> int | None:
     return first["utf-8"] if count["utf-8"] < count["other"] else first["other"]
 
 
-def _is_chinese(line: str) -> bool:
-    """Whether a line shows Chinese, most of it common characters (the first level of GB 2312)."""
-    hanzi = _HANZI.findall(line)
+def shows_chinese(text: str) -> bool:
+    """Whether a text shows Chinese, most of it common characters (the first level of GB 2312)."""
+    hanzi = _HANZI.findall(text)
     common = sum(0xB0 <= char.encode("gb2312", "replace")[0] <= 0xD7 for char in hanzi)
     return len(hanzi) > 0 and 10 * common >= 8 * len(hanzi)

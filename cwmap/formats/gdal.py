@@ -23,8 +23,8 @@ import shapely
 
 from cwmap.errors import UnreadableFile
 from cwmap.formats.cells import MAX_COLUMNS, MAX_ROWS
-from cwmap.formats.encodings import ENCODINGS, codec, spoken
-from cwmap.formats.layers import Layer, Shapes, broken_note, flat, known_crs, table, too_large
+from cwmap.formats.encodings import ENCODINGS, codec, shows_chinese, spoken
+from cwmap.formats.features import Layer, Shapes, broken_note, flat, known_crs, table, too_large
 from cwmap.tables import normalise
 
 Attribute = tuple[str, list[Any]]
@@ -61,7 +61,7 @@ def read_shp(content: bytes, siblings: Mapping[str, bytes], encoding: str | None
     if len(features) != count - deleted:
         raise UnreadableFile("图层已损坏，请在 GIS 软件中打开检查，重新导出后再导入")
     used, decoded, more_notes = _decoded(
-        _attributes(meta, features), siblings.get(".cpg"), encoding
+        _quietly(_attributes, meta, features), siblings.get(".cpg"), encoding
     )
     prj = siblings.get(".prj", b"").decode(errors="replace").strip("\ufeff\0 \r\n")
     layer = _layer(meta | {"crs": prj}, decoded, features)
@@ -88,7 +88,7 @@ def read_gpkg(content: bytes, wal: bytes, known: Collection[str], wanted: str | 
         if info["features"] > MAX_ROWS or len(info["fields"]) > MAX_COLUMNS:
             raise too_large()
         meta, features = _read(path, layer=name)
-    layer = _layer(meta, _attributes(meta, features), features)
+    layer = _layer(meta, _quietly(_attributes, meta, features), features)
     notes = list(layer.notes)
     if wanted is None and len(names) > 1:
         others = "、".join(n for n in names if n != name)
@@ -247,13 +247,14 @@ def _decoded(
     for _, values in attributes:
         raw |= {v.encode("latin-1") for v in values if isinstance(v, str) and not v.isascii()}
     said = (cpg or b"").decode("ascii", "ignore").strip().lower().replace("_", "-")
-    named = ENCODINGS.get(said)
+    named = ENCODINGS.get(said) if said not in ("unicode", "utf-16") else None
     if asked:
         candidates = [codec(asked)]
     else:
-        # A .cpg that names a Western encoding was put there by a program that knew no better.
-        candidates = [c for c in (named,) if c and c not in _WESTERN] + ["utf-8", "gb18030"]
-        candidates += [named] if named in _WESTERN else []
+        # Programs put a .cpg there that knew no better; what is Chinese in UTF-8, is UTF-8.
+        candidates = ["utf-8", "gb18030"]
+        if named and not shows_chinese("".join(_field(value, "utf-8") or "" for value in raw)):
+            candidates.insert(2 if named in _WESTERN else 0, named)
     used = next((c for c in candidates if all(_field(value, c) is not None for value in raw)), None)
     if used is None:
         raise UnreadableFile(

@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 
 from cwmap.errors import UnreadableFile
-from cwmap.formats.layers import Attributes, Layer, broken_note, flat, named_crs
+from cwmap.formats.features import Attributes, Layer, broken_note, flat, named_crs
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SHAPES = {"Point", "LineString", "Polygon", "MultiPoint", "MultiLineString", "MultiPolygon",

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,8 @@ def _grown(
             end = last + 1
         if first < start <= last:
             start = first
+    if end == header.end < len(rows) and _holds_children(rows[end], header.labels):
+        end += 1
     repeated = [n for n in Counter(c for c in header.labels if c).values() if n > 1]
     titled = start > 0 and any(":" in text or "：" in text for text in rows[start - 1] if text)
     if start == header.start and start > 0 and repeated and not titled:
@@ -114,6 +117,18 @@ def _grown(
         if len(set(above.labels)) > len(set(header.labels)):
             start -= 1
     return _header(rows, start, end, known)
+
+
+def _holds_children(row: Sequence[Cell], labels: Sequence[Cell]) -> bool:
+    """Whether a row has text under the parents of a header, and nothing under its other cells.
+
+    A parent is followed by the empty rest of what was a merged cell.
+    """
+    spread = [label is None or after is None for label, after in pairwise([*labels, ""])]
+    below = [column for column, text in enumerate(row) if text is not None]
+    return all(spread[c] and not _NUMERIC.fullmatch(row[c] or "") for c in below) and any(
+        labels[c] is None for c in below
+    )
 
 
 def _header(rows: Sequence[Sequence[Cell]], start: int, end: int, known: Collection[str]) -> Header:

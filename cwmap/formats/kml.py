@@ -17,7 +17,7 @@ from defusedxml import DefusedXmlException, ElementTree
 
 from cwmap.errors import UnreadableFile
 from cwmap.formats.cells import unique
-from cwmap.formats.layers import Attributes, Layer, broken_note, flat
+from cwmap.formats.features import Attributes, Layer, broken_note, flat
 
 FOLDER = "文件夹"
 _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
@@ -115,7 +115,7 @@ def _shape(placemark: Element) -> tuple[Any, bool]:
         if _kind(element) in _GEOMETRIES:
             try:
                 return _made(element), False
-            except (ValueError, IndexError, shapely.errors.GEOSException):
+            except (ValueError, IndexError, RecursionError, shapely.errors.GEOSException):
                 return None, True
     return None, False
 

@@ -22,8 +22,9 @@ _SMALL_STREAM, _SHORT_SECTOR = 4096, 64  # shorter streams lie in shorter sector
 _ROWS, _COLUMNS = 65_536, 256  # of an .xls sheet
 
 # Records of a workbook (MS-XLS 2.3).
-_END, _FILE_PASS, _BOUND_SHEET, _STRINGS, _DIMENSIONS = 0x0A, 0x2F, 0x85, 0xFC, 0x200
+_END, _FILE_PASS, _BOUND_SHEET, _DIMENSIONS = 0x0A, 0x2F, 0x85, 0x200
 _FORMULA, _BOOL_OR_ERROR, _MUL_RK = 0x06, 0x205, 0xBD
+_WORKSHEET = 0  # the kind of sheet, in its record
 _CELLS = {_FORMULA, _BOOL_OR_ERROR, _MUL_RK, 0x203, 0x204, 0x207, 0x27E, 0xFD}
 
 
@@ -40,7 +41,8 @@ def error_cells(content: bytes) -> list[list[str]]:
         if book is None:
             other = "Word 文档" if "WordDocument" in streams else "Excel 表格以外的文件"
             raise UnreadableFile(f"这是{other}，请在 WPS 中把表格另存为 .xlsx 后再导入")
-        return [_sheet(book, start) for start in _sheets(book)]
+        cells = [(kind, _sheet(book, start)) for start, kind in _sheets(book)]
+        return [found for kind, found in cells if kind == _WORKSHEET]
     except (struct.error, IndexError) as error:
         raise UnreadableFile(_DAMAGED) from error
 
@@ -48,11 +50,11 @@ def error_cells(content: bytes) -> list[list[str]]:
 def _streams(content: bytes) -> dict[str, bytes]:
     """Streams of the container by name; only those of a workbook have their content."""
     (shift,) = struct.unpack_from("<H", content, 30)
-    directories, fats, first_directory = struct.unpack_from("<3I", content, 40)
-    first_mini, minis, first_more, more = struct.unpack_from("<4I", content, 60)
-    size = 1 << shift
-    if shift not in (9, 12) or max(directories, fats, minis, more) * size > len(content):
+    if shift not in (9, 12):
         raise UnreadableFile(_DAMAGED)
+    size = 1 << shift
+    (first_directory,) = struct.unpack_from("<I", content, 48)
+    first_mini, minis, first_more = struct.unpack_from("<3I", content, 60)
     sectors, short = _Sectors(content[size:], size), _Sectors(b"", _SHORT_SECTOR)
     sectors.link(sectors.table(list(struct.unpack_from("<109I", content, 76)), first_more))
     directory = sectors.stream(first_directory)
@@ -129,19 +131,18 @@ def _records(book: bytes, start: int) -> Iterator[tuple[int, bytes]]:
         start += 4 + length
 
 
-def _sheets(book: bytes) -> list[int]:
-    """Where each sheet starts."""
-    starts = []
+def _sheets(book: bytes) -> list[tuple[int, int]]:
+    """Where each sheet starts, and its kind (a worksheet, a chart …)."""
+    sheets: list[tuple[int, int]] = []
     for kind, data in _records(book, 0):
         if kind == _FILE_PASS:
             raise UnreadableFile(_PASSWORD)
         if kind == _BOUND_SHEET:
-            starts.append(struct.unpack_from("<I", data)[0])
-        if kind == _STRINGS and struct.unpack_from("<i", data, 4)[0] not in range(len(book)):
-            raise UnreadableFile(_DAMAGED)
-    if len(starts) != len(set(starts)) or max(starts, default=0) > len(book):
+            sheets.append((struct.unpack_from("<I", data)[0], data[5]))
+    starts = {start for start, _ in sheets}
+    if len(starts) != len(sheets) or max(starts, default=0) > len(book):
         raise UnreadableFile(_DAMAGED)
-    return starts
+    return sheets
 
 
 def _sheet(book: bytes, start: int) -> list[str]:

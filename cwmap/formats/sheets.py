@@ -166,7 +166,7 @@ def _parts(archive: zipfile.ZipFile) -> dict[str, str]:
         return {}
     targets = {link.get("Id"): link.get("Target", "") for link in links}
     parts = {}
-    for sheet in book.iter("{*}sheet"):
+    for sheet in book.iterfind(".//{*}sheet"):
         link = next((value for key, value in sheet.items() if key.endswith("}id")), None)
         parts[sheet.get("name", "")] = str(PurePosixPath("/xl") / targets.get(link, ""))[1:]
     return parts
@@ -197,18 +197,20 @@ def _choose(book: calamine.CalamineWorkbook, known: Collection[str], wanted: str
         candidates = [name for name in names if name.strip() == wanted.strip()]
         if not candidates:
             raise UnreadableFile(f"没有名为“{wanted}”的工作表，请从这些里选：{'、'.join(names)}")
-    best, most = None, -1
+    best, most, others = None, -1, []
     for name in candidates:
         sheet = book.get_sheet_by_name(name)
         found = _promise(sheet, known) if len(candidates) > 1 else 0
+        others += [name] if sheet.height else []
         if sheet.height and found > most:
             best, most = sheet, found
     if best is None:
         raise UnreadableFile("表格里没有内容，请确认文件没有选错")
     grid, notes = _grid(best)
-    others = [name for name in names if name != best.name]
-    if wanted is None and others:
-        notes.insert(0, f"读取了工作表“{best.name}”，没有读取：{'、'.join(others)}")
+    if wanted is None:
+        others += [f"{n}（隐藏）" for n in names if n not in shown and not _ASIDE.search(n)]
+        others = [name for name in others if name != best.name]
+        notes += [f"读取了工作表“{best.name}”，没有读取：{'、'.join(others)}"] if others else []
     return Sheet(grid, best.name, names, tuple(notes))
 
 

@@ -26,7 +26,9 @@ def metrics(town: Town) -> None:
     s = figures.summary(town, state.question())
     change = ""
     if s.change is not None:
-        word = "较上期持平" if s.reports == s.before else f"较上期 {s.change:+.0%}（{s.before:,} 件）"
+        word = (
+            "较上期持平" if s.reports == s.before else f"较上期 {s.change:+.0%}（{s.before:,} 件）"
+        )
         kind = "up" if s.change > 0 else "down" if s.change < 0 else ""
         change = f'<small class="{kind}">{word}</small>'
     share = "—" if s.in_time_share is None else f"{s.in_time_share:.0%}"
@@ -109,13 +111,17 @@ def place(town: Town, layer: str, place_id: str) -> None:
         own = replace(state.question(), lane=(place_id,))
         size = f"长 {row['length_m']:,.0f} 米"
         rate, unit = table.loc[place_id, "rate_per_100m"], "件/百米"
-        rank = f"第 {table.loc[place_id, 'rank']} 名（共 {len(table)} 条）" if table.loc[place_id, "reports"] else "本期无问题"
+        rank = "本期无问题"
+        if table.loc[place_id, "reports"]:
+            rank = f"第 {table.loc[place_id, 'rank']} 名（共 {len(table)} 条）"
         kind = _shown("lanes", "kind", row["kind"])
     else:
         table = figures.cells(town, state.question())
-        own, size = None, f"面积 {row['area_m2'] / 10_000:.2f} 公顷"
-        rate, unit, rank = table.loc[place_id, "rate_per_ha"], "件/公顷", f"网格编码 {escape(place_id)}"
-        kind = escape(row["responsible"] or "")
+        own = replace(state.question(), cell=(place_id,))
+        size = f"面积 {row['area_m2'] / 10_000:.2f} 公顷"
+        rate, unit = table.loc[place_id, "rate_per_ha"], "件/公顷"
+        rank = f"网格编码 {escape(place_id)}"
+        kind = f"责任主体 {escape(row['responsible'])}" if row["responsible"] else ""
     counts = table.loc[place_id]
     facts = "　".join(part for part in (kind, size, rank) if part)
     st.html(
@@ -125,16 +131,18 @@ def place(town: Town, layer: str, place_id: str) -> None:
         f"<div class='{'bad' if counts['overdue'] else ''}'><b>{counts['overdue']:,}</b><span>超期</span></div>"
         f"<div><b>{rate:.1f}</b><span>{unit}</span></div></div></div>"
     )
-    if own:
-        _categories(town, own)
-        _trend(town, own)
+    _categories(town, own)
+    _trend(town, own)
+    if layer == "lanes":
         _people(place_id, str(row["name"]))
     _recent(layer, place_id)
 
 
 def report(town: Town, report_id: str) -> None:
     """One report's card, with its history."""
-    rows = server.open_keeper().workspace.read("reports", where=column("report_id", "reports") == report_id)
+    rows = server.open_keeper().workspace.read(
+        "reports", where=column("report_id", "reports") == report_id
+    )
     if rows.empty:
         st.html('<p class="cw-empty">没有找到这件问题。</p>')
         return
@@ -149,8 +157,23 @@ def report(town: Town, report_id: str) -> None:
     lines = "".join(f"<dt>{k}</dt><dd>{escape(str(v))}</dd>" for k, v in facts if v)
     st.html(
         f'<div class="cw-card"><h2>{escape(town.categories.name(row["category"]))}</h2>'
-        f"<p>编号 {escape(report_id)}</p>{_photos(row['photo'])}<dl>{lines}</dl></div>"
+        f"<p>编号 {escape(report_id)}</p>{_photos(row['photo'])}<dl>{lines}</dl>{_history(town, report_id)}</div>"
     )
+
+
+def _history(town: Town, report_id: str) -> str:
+    """What was changed since the report came in, newest last; private columns only by name."""
+    changes = server.open_keeper().workspace.history(report_id)
+    items = []
+    for change in changes.itertuples(index=False):
+        known = change.column in REPORTS
+        label = REPORTS[change.column].label if known else "图形"
+        if change.column == "status":
+            what = f"{STATUS.shown(change.old or '')} → {STATUS.shown(change.new or '')}"
+        else:
+            what = "已更改"
+        items.append(f"<li>{label}：{escape(what)}<time>{_time(town, change.at)}</time></li>")
+    return f"<h4>变更记录</h4><ul>{''.join(items)}</ul>" if items else ""
 
 
 def _categories(town: Town, question: Any) -> None:
@@ -190,7 +213,9 @@ def _people(lane_id: str, name: str) -> None:
         "duties", where=column("lane", "duties").in_([lane_id, name])
     )
     if duties.empty:
-        st.html('<div class="cw-card"><h4>责任人</h4><p class="cw-empty">责任台账里还没有这条巷道。</p></div>')
+        st.html(
+            '<div class="cw-card"><h4>责任人</h4><p class="cw-empty">责任台账里还没有这条巷道。</p></div>'
+        )
         return
     order = list(ROLE.choices)
     rows = sorted(duties.to_dict("records"), key=lambda d: order.index(d["role"]))
@@ -227,13 +252,16 @@ def _photos(names: object) -> str:
         return ""
     folder = server.workspace_folder() / "photos"
     known = [n.strip() for n in names.split("、") if n.strip() and (folder / n.strip()).is_file()]
-    return "".join(f'<img src="cwmap/photos/{escape(n)}" alt="现场照片" loading="lazy">' for n in known)
+    return "".join(
+        f'<img src="cwmap/photos/{escape(n)}" alt="现场照片" loading="lazy">' for n in known
+    )
 
 
 def _time(town: Town, moment: object) -> str:
-    if pd.isna(moment):  # type: ignore[call-overload]
+    if pd.isna(moment):
         return ""
-    local = pd.Timestamp(moment).tz_localize("UTC").tz_convert(town.settings.timezone)  # type: ignore[arg-type]
+    at = pd.Timestamp(moment)
+    local = (at.tz_localize("UTC") if at.tzinfo is None else at).tz_convert(town.settings.timezone)
     return f"{local:%Y-%m-%d %H:%M}"
 
 

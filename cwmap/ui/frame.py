@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from cwmap import server
+from cwmap.captions import SYNTHETIC
 from cwmap.colours import RAMPS
 from cwmap.errors import CwmapError
 from cwmap.shipped import shipped
@@ -18,19 +19,20 @@ from cwmap.ui.assets import ASSETS
 
 T = TypeVar("T")
 
-SYNTHETIC = "示例数据"
 SYNTHETIC_TIP = "本页全部数据为软件生成的示例，不是真实情况"
 DARK = (
     ":root{--cw-accent:#5cc8bd;--cw-panel:rgba(24,30,34,.93);--cw-line:#323c42;--cw-ink:#e6ecee;"
     "--cw-soft:#9aa7ad;--cw-bad:#ff8f7a;--cw-good:#7fd1a2}"
-    + "".join(f".cw-ramp-{k}{{background:{c}}}" for k, c in enumerate(RAMPS["dark"]))
+    + "".join(f".cw-swatches .cw-ramp-{k}{{background:{c}}}" for k, c in enumerate(RAMPS["dark"]))
 )
 
 
 def doors(pages: Mapping[str, tuple[str, str]]) -> None:
     """Run the page that was asked for. `pages`: url path → (file, title); the first is the start."""
     icon = str(ASSETS / "favicon.png")
-    st.set_page_config(page_title="创卫一张图", page_icon=icon, layout="wide", initial_sidebar_state="collapsed")
+    st.set_page_config(
+        page_title="创卫一张图", page_icon=icon, layout="wide", initial_sidebar_state="collapsed"
+    )
     style = (ASSETS / "page.css").read_text(encoding="utf-8")
     # Streamlit does not tell style sheets which theme it has.
     st.html(f"<style>{style}{DARK if st.context.theme.type == 'dark' else ''}</style>")
@@ -66,7 +68,9 @@ def on_script_error(error: Exception) -> bool:
     if isinstance(error, CwmapError):
         st.error(str(error))
     else:
-        st.error("页面出错了，数据没有改动。请刷新页面；若仍出现，请把运行窗口里的记录发给维护人员。")
+        st.error(
+            "页面出错了，数据没有改动。请刷新页面；若仍出现，请把运行窗口里的记录发给维护人员。"
+        )
     return True
 
 
@@ -78,7 +82,11 @@ def town() -> Town:
 def header(town: Town) -> None:
     """Title, badge and the doors."""
     with st.container(key="cw-top", horizontal=True, vertical_alignment="center"):
-        badge = f'<span class="cw-badge" title="{SYNTHETIC_TIP}">{SYNTHETIC}</span>' if town.settings.synthetic else ""
+        badge = (
+            f'<span class="cw-badge" title="{SYNTHETIC_TIP}">{SYNTHETIC}</span>'
+            if town.settings.synthetic
+            else ""
+        )
         st.html(
             f'<div class="cw-title"><b>创卫一张图</b><span>{escape(town.settings.name)}</span>{badge}</div>'
         )

@@ -26,7 +26,9 @@ def draw(town: Town) -> None:
     total = sum(placed.values())
     if total:
         words = "，".join(
-            f"{REPORTS['placed_by'].shown(by)} {n:,} 件（{n / total:.1%}）" for by, n in placed.items() if n
+            f"{REPORTS['placed_by'].shown(by)} {n:,} 件（{n / total:.1%}）"
+            for by, n in placed.items()
+            if n
         )
         st.html(f'<p class="cw-empty">问题归属：{words}。</p>')
     changes = workspace.revisions(10)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def draw(town: Town) -> None:
         return
     except CwmapError as error:
         st.error(str(error))
-        _matching(table, source, question, file.file_id)
+        _correct(table, source, question, file.file_id)
         return
     _show(town, understood, question, file.file_id)
     if st.button(
@@ -66,9 +67,19 @@ def draw(town: Town) -> None:
 
 
 def _template(table: Table) -> bytes:
-    out = io.BytesIO()
-    templates.write_template(table, out)
-    return out.getvalue()
+    return _written(lambda path: templates.write_template(table, path))
+
+
+def _rejects(understood: importing.Understood) -> bytes:
+    return _written(lambda path: importing.write_rejects(understood, path))
+
+
+def _written(write: Callable[[Path], None]) -> bytes:
+    """A spreadsheet that is handed to the browser."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "sheet.xlsx"
+        write(path)
+        return path.read_bytes()
 
 
 def _question(table: Table, file_id: str) -> importing.Question:
@@ -122,14 +133,16 @@ def _show(
         ("有问题未收录", f"{len(checked.rejected):,} 行"),
     ]  # fmt: skip
     st.html(
-        '<div class="cw-facts">' + "".join(f"<div><b>{v}</b><span>{k}</span></div>" for k, v in facts) + "</div>"
+        '<div class="cw-facts">'
+        + "".join(f"<div><b>{v}</b><span>{k}</span></div>" for k, v in facts)
+        + "</div>"
     )
     notes = [n for n in (*rows.notes, checked.coords_reason) if n]
     if notes:
         st.info("\n".join(f"- {_plain(n)}" for n in notes))
     left, right = st.columns([3, 2])
     with left:
-        _matching(understood.table, None, question, file_id, understood)
+        _matching(understood.table, rows, checked.matched, file_id)
     with right:
         if checked.geometry is not None:
             st.html(f'<h3 class="cw-h">位置（{label(checked.coords)}）</h3>')
@@ -146,22 +159,25 @@ def _show(
     _problems(understood, question, file_id)
 
 
+def _correct(
+    table: Table, source: tuple[str, bytes], question: importing.Question, file_id: str
+) -> None:
+    """A file that could be read but not checked: its columns may only be called otherwise."""
+    try:
+        rows = reading.read(source, known=headers(table))
+        columns = [str(c) for c in rows.table.columns]
+        matched = checking.match(columns, table, question.mapping)
+    except CwmapError:
+        return  # said already
+    _matching(table, rows, matched, file_id)
+
+
 def _matching(
-    table: Table, source: tuple[str, bytes] | None, question: importing.Question, file_id: str,
-    understood: importing.Understood | None = None,
+    table: Table, rows: reading.Rows, matched: Mapping[str, str], file_id: str
 ) -> None:  # fmt: skip
     """Which column of the file is which of ours; to be corrected in place."""
-    if understood is None:
-        try:
-            rows = reading.read(source, known=headers(table))
-        except CwmapError:
-            return  # said already
-        sample = rows.table
-        columns = [str(c) for c in sample.columns]
-        matched: Mapping[str, str] = checking.match(columns, table, question.mapping)
-    else:
-        sample = understood.rows.table
-        columns, matched = [str(c) for c in sample.columns], understood.checked.matched
+    sample = rows.table
+    columns = [str(c) for c in sample.columns]
     labels = {c.name: c.label for c in table.filled}
     shown = pd.DataFrame(
         {
@@ -190,9 +206,7 @@ def _example(cells: pd.Series) -> str:
     return str(found.iloc[0])[:40] if len(found) else ""
 
 
-def _problems(
-    understood: importing.Understood, question: importing.Question, file_id: str
-) -> None:
+def _problems(understood: importing.Understood, question: importing.Question, file_id: str) -> None:
     problems = understood.checked.problems
     unknown = any("类别" in p.reason for p in problems if p.level == "error")
     if unknown or question.add_categories:
@@ -219,12 +233,6 @@ def _problems(
             "下载未收录的行（改好后直接再导入）", lambda: _rejects(understood), "未收录的行.xlsx",
             on_click="ignore", icon=":material/download:",
         )  # fmt: skip
-
-
-def _rejects(understood: importing.Understood) -> bytes:
-    out = io.BytesIO()
-    importing.write_rejects(understood, out)
-    return out.getvalue()
 
 
 def _import(understood: importing.Understood, file: str) -> None:
@@ -266,7 +274,9 @@ def _picture(lanes: np.ndarray, places: np.ndarray, *, key: str) -> None:
     points = shapely.point_on_surface(known[::step])
     chart = go.Figure()
     lon, lat = _path(lanes)
-    chart.add_scatter(x=lon, y=lat, mode="lines", line={"color": BASE, "width": 1}, hoverinfo="skip")
+    chart.add_scatter(
+        x=lon, y=lat, mode="lines", line={"color": BASE, "width": 1}, hoverinfo="skip"
+    )
     chart.add_scatter(
         x=shapely.get_x(points), y=shapely.get_y(points), mode="markers", hoverinfo="skip",
         marker={"color": ACCENT, "size": 4, "opacity": 0.6},

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import streamlit as st
 
 from cwmap import figures
-from cwmap.colours import even_breaks
+from cwmap.colours import RAMPS, even_breaks
+from cwmap.filters import Filter
 from cwmap.town import Town
 from cwmap.ui import state
-from cwmap.ui.look import OVERLAYS, SURFACES
-from cwmap.ui.map import UNITS
+from cwmap.ui.look import OVERLAYS, SURFACES, Look
+from cwmap.ui.map import UNITS, place_values
 
 TITLES = {"heat": "问题密度", "lanes": "巷道问题率", "cells": "网格问题率"}
 
 
-def draw(town: Town, painted: dict[str, Any]) -> None:
+def draw(town: Town) -> None:
     """The panel at the bottom left: surface, overlays, legend and every choice made for the viewer."""
     look = state.look()
     st.session_state["w-surface"] = look.surface
@@ -32,19 +31,10 @@ def draw(town: Town, painted: dict[str, Any]) -> None:
         label_visibility="collapsed",
         on_change=lambda: state.show(show=tuple(st.session_state["w-show"])),
     )  # fmt: skip
-    if look.surface == "none":
-        return
+    st.html(swatches(town, state.question(), look))
     if look.surface == "heat":
-        density = figures.heat(town, state.question(), look.bandwidth_m)
-        steps = even_breaks(float(np.max(density, initial=0.0)))
         options = figures.bandwidths_m(town)
         width = look.bandwidth_m or options[2]
-        note = f"核密度：四次核，带宽 {width} 米"
-    else:
-        steps = painted[look.surface]["steps"]
-        note = "每百米巷道的问题数" if look.surface == "lanes" else "每公顷网格的问题数"
-    st.html(_swatches(TITLES[look.surface], UNITS[look.surface], steps, note))
-    if look.surface == "heat":
         st.session_state["w-bandwidth"] = width
         st.select_slider(
             "带宽", sorted({*options, width}), key="w-bandwidth", format_func=lambda m: f"{m} 米",
@@ -53,15 +43,26 @@ def draw(town: Town, painted: dict[str, Any]) -> None:
         )  # fmt: skip
 
 
-def _swatches(title: str, unit: str, steps: list[float], note: str) -> str:
+def swatches(town: Town, question: Filter, look: Look) -> str:
+    """The legend of a surface as HTML: its unit, its classes, and how it was made."""
+    if look.surface == "none":
+        return ""
+    if look.surface == "heat":
+        density = figures.heat(town, question, look.bandwidth_m)
+        steps = even_breaks(float(np.max(density, initial=0.0)))
+        note = f"核密度：四次核，带宽 {look.bandwidth_m or figures.bandwidths_m(town)[2]} 米"
+    else:
+        table = (figures.lanes if look.surface == "lanes" else figures.cells)(town, question)
+        steps = place_values(table, look.surface)["steps"]
+        note = "每百米巷道的问题数" if look.surface == "lanes" else "每公顷网格的问题数"
+    title = f"<b>{TITLES[look.surface]}</b>"
     if not steps:
-        return f'<div class="cw-legend"><b>{title}</b><p>所选条件下没有可定位的问题</p></div>'
-    edges = [f"{s:g}" for s in steps]
-    labels = ["", *edges]
+        return f'<div class="cw-legend">{title}<p>所选条件下没有可定位的问题</p></div>'
     boxes = "".join(
-        f'<span><i class="cw-ramp-{k}"></i><em>{label}</em></span>' for k, label in enumerate(labels)
+        f'<span><i class="cw-ramp-{k}" style="--light:{RAMPS["light"][k]}"></i><em>{label}</em></span>'
+        for k, label in enumerate(["", *(f"{s:g}" for s in steps)])
     )
     return (
-        f'<div class="cw-legend"><b>{title}</b><small>{unit}</small>'
+        f'<div class="cw-legend">{title}<small>{UNITS[look.surface]}</small>'
         f'<div class="cw-swatches">{boxes}</div><p>{note}</p></div>'
     )

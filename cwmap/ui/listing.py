@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from cwmap import figures, server
+from cwmap.captions import filter_caption
 from cwmap.privacy import masked
 from cwmap.store import column
 from cwmap.tables import REPORTS, STATUS
@@ -27,21 +28,13 @@ def draw(town: Town) -> None:
     placed = st.pills("定位方式", list(PLACED), format_func=labels.__getitem__, key="w-placed")
     total, ids = figures.listed(town, state.question(), placed, MOST)
     shown = f"，列出最近 {MOST} 件" if total > MOST else ""
-    st.html(f'<p class="cw-empty">{words(town)}：共 {total:,} 件{shown}</p>')
+    st.html(f'<p class="cw-empty">{filter_caption(town, state.question())}：共 {total:,} 件{shown}</p>')
     if placed == "unplaced" and total:
-        st.info("这些问题没有坐标，也没有写明能认出的巷道。在表格里补上坐标或巷道名称，再导入一次即可落到图上。")
+        st.info(
+            "这些问题没有坐标，也没有写明能认出的巷道。在表格里补上坐标或巷道名称，再导入一次即可落到图上。"
+        )
     if total:
-        st.dataframe(_rows(town, ids), hide_index=True, height=640, key="listing")
-
-
-def words(town: Town) -> str:
-    """The filter in force, for people to read."""
-    question = state.question()
-    start, end = question.start or town.first_day, question.end or town.as_of
-    kinds = [g.name for g in town.categories.groups if g.key in question.category]
-    places = [figures.place_name(town, "areas", a) for a in question.area]
-    places += [figures.place_name(town, "communities", c) for c in question.community]
-    return " · ".join([f"{start} 至 {end}", *places, *kinds, *(STATUS.shown(s) for s in question.status)])
+        st.dataframe(_rows(town, ids), hide_index=True, height="content" if total < 16 else 640, key="listing")
 
 
 def _rows(town: Town, ids: list[str]) -> pd.DataFrame:
@@ -60,6 +53,6 @@ def _rows(town: Town, ids: list[str]) -> pd.DataFrame:
         "source": rows["source"],
         "department": rows["department"],
         "placed_by": rows["placed_by"].map(REPORTS["placed_by"].shown),
-        "distance_m": rows["distance_m"].round(1),
+        "distance_m": rows["distance_m"].map("{:.1f}".format, na_action="ignore"),
     }
-    return pd.DataFrame({REPORTS[name].header: values for name, values in shown.items()})
+    return pd.DataFrame({REPORTS[n].header: values.fillna("") for n, values in shown.items()})

@@ -33,43 +33,51 @@ RATES = {"lanes": "rate_per_100m", "cells": "rate_per_ha"}
 _CELL_OPACITY = 0.72
 
 
-class _Call(MacroElement):
-    """One call of a function of static/map.js."""
+class Call(MacroElement):
+    """One call of a function of static/map.js with one argument."""
 
     _template = Template(
         "{% macro script(this, kwargs) %}CWMap.{{ this.function }}"
-        "({{ this.arguments }});{% endmacro %}"
+        "({{ this.argument }});{% endmacro %}"
     )
 
-    def __init__(self, function: str, arguments: str) -> None:
+    def __init__(self, function: str, argument: object) -> None:
         super().__init__()
         self._name = "Call"
         self.function = function
-        self.arguments = arguments
+        text = json.dumps(argument, ensure_ascii=False, separators=(",", ":"))
+        self.argument = text.replace("</", "<\\u002f")  # a name never ends the script early
 
 
 class _Start(MacroElement):
-    """Starts static/map.js on the map that it is added to."""
+    """Starts static/map.js on the map that it is added to; `scene` is its script, if not served."""
 
     _template = Template(
-        "{% macro script(this, kwargs) %}"
+        "{% macro script(this, kwargs) %}{{ this.scene }}"
         "CWMap.start({{ this._parent.get_name() }});{% endmacro %}"
     )
 
+    def __init__(self, scene: str = "") -> None:
+        super().__init__()
+        self._name = "Start"
+        self.scene = scene
 
-def base_map(town: Town) -> folium.Map:
+
+def base_map(town: Town, *, served: bool = True) -> folium.Map:
     """The map as it is before any filter; the same script as long as the boundaries stay.
 
-    A new object each time: streamlit-folium adds to the one that it is given.
+    A new object each time: streamlit-folium adds to the one that it is given. `served`: the
+    geometry comes from this server, to be kept by the browser; else it is inside.
     """
     west, south, east, north = town.bounds
     m = folium.Map(
         location=[round((south + north) / 2, 5), round((west + east) / 2, 5)], zoom_start=14,
         tiles=None, maxZoom=20, zoom_control=False, prefer_canvas=True, zoomSnap=0.25, zoomDelta=0.75,
     )  # fmt: skip
-    m.add_child(_Start())
-    digest, _script = scene_script(town)
-    localize(m, always=[asset_url("map.css"), f"../../cwmap/scene-{digest}.js", asset_url("map.js")])
+    digest, script = scene_script(town)
+    m.add_child(_Start("" if served else script.decode()))
+    scene = [f"../../cwmap/scene-{digest}.js"] if served else []
+    localize(m, always=[asset_url("map.css"), *scene, asset_url("map.js")])
     return m
 
 
@@ -107,7 +115,9 @@ def place_values(table: pd.DataFrame, layer: str) -> dict[str, Any]:
     """Classes, counts and rates of a layer's places, as `CWMap.paint` takes them."""
     rates = table[RATES[layer]].to_numpy(float)
     steps = breaks(float(np.nanmax(rates, initial=0.0)))
-    rounded = [None if np.isnan(r) else round(r, 1) if r < 100 else round(r) for r in rates.tolist()]
+    rounded = [
+        None if np.isnan(r) else round(r, 1) if r < 100 else round(r) for r in rates.tolist()
+    ]
     return {
         "classes": classes(rates, steps),
         "steps": steps,
@@ -136,8 +146,7 @@ def draw(
             on_pick(str(answer["layer"]), str(answer["id"]))
 
     paint = folium.FeatureGroup(name="paint")
-    text = json.dumps(state, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\u002f")
-    paint.add_child(_Call("paint", text))
+    paint.add_child(Call("paint", state))
     st_folium(
         base_map(town), key="map", height=HEIGHT_PX, use_container_width=True,
         feature_group_to_add=paint, returned_objects=[], on_change=picked,

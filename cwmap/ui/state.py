@@ -16,7 +16,14 @@ from cwmap.ui.look import Look
 KEPT = ("at", "meeting")
 """Words of the address that belong to the browser: where the map is, meeting mode."""
 
-PERIODS = {"week": "本周", "month": "本月", "days30": "近30天", "year": "今年", "all": "全部", "own": "自选"}
+PERIODS = {
+    "week": "本周",
+    "month": "本月",
+    "days30": "近30天",
+    "year": "今年",
+    "all": "全部",
+    "own": "自选",
+}
 
 
 def period(name: str, town: Town) -> tuple[date, date]:

@@ -8,9 +8,10 @@ from pathlib import Path
 import streamlit as st
 
 from cwmap import export, server
+from cwmap.captions import filter_caption
 from cwmap.town import Town
 from cwmap.ui import state
-from cwmap.ui.listing import words
+from cwmap.ui.saved import saved_map
 
 FORMATS = {
     ".gpkg": "GeoPackage（QGIS，带颜色）", ".zip": "Shapefile（ArcGIS，zip）", ".xlsx": "Excel／WPS 表格",
@@ -25,12 +26,18 @@ SYSTEMS = {
 
 def draw(town: Town) -> None:
     """Choose a layer, a format and a coordinate system; the file is made when asked for."""
-    st.html(f'<p class="cw-empty">按当前筛选导出：{words(town)}。在“一张图”里改筛选，这里随之改变。</p>')
+    st.html(
+        f'<p class="cw-empty">按当前筛选导出：{filter_caption(town, state.question())}。在“一张图”里改筛选，这里随之改变。</p>'
+    )
     one, two, three = st.columns(3)
-    layer = one.selectbox("图层", list(export.LAYERS), format_func=export.LAYERS.__getitem__, key="out-layer")
+    layer = one.selectbox(
+        "图层", list(export.LAYERS), format_func=export.LAYERS.__getitem__, key="out-layer"
+    )
     formats = [f for f in FORMATS if f != ".tif" or layer == "heat"]
     ending = two.selectbox("格式", formats, format_func=FORMATS.__getitem__, key="out-format")
-    system = three.selectbox("坐标系", list(SYSTEMS), format_func=SYSTEMS.__getitem__, key="out-crs")
+    system = three.selectbox(
+        "坐标系", list(SYSTEMS), format_func=SYSTEMS.__getitem__, key="out-crs"
+    )
     crs = town.settings.crs if system == "workspace" or ending == ".tif" else system
     mark = "_示例" if town.settings.synthetic else ""
     name = f"{export.LAYERS[layer]}_{town.as_of:%Y%m%d}{'_GCJ02' if crs == 'gcj02' else ''}{mark}{ending}"
@@ -41,7 +48,20 @@ def draw(town: Town) -> None:
     if made and made[0] == name:
         _, content, features = made
         st.success(f"{name}：{features:,} 个要素，{len(content) / 1024:,.0f} KB")
-        st.download_button("保存到电脑", content, name, on_click="ignore", key="out-save", icon=":material/download:")
+        st.download_button(
+            "保存到电脑",
+            content,
+            name,
+            on_click="ignore",
+            key="out-save",
+            icon=":material/download:",
+        )
+    st.html('<h3 class="cw-h">把当前地图存成一个网页</h3>')
+    st.download_button(
+        "保存网页地图", lambda: saved_map(town, state.question(), state.look()).encode(),
+        f"创卫一张图_{town.as_of:%Y%m%d}{mark}.html", "text/html", on_click="ignore", key="out-html",
+        icon=":material/map:", help="一个文件，不联网也能打开；含标题、筛选、图例和日期",
+    )  # fmt: skip
 
 
 def _made(town: Town, layer: str, name: str, crs: str) -> tuple[bytes, int]:

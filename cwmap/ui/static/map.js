@@ -73,6 +73,7 @@
     this.paintState = null;
     this.layers = {};
     map.attributionControl.setPrefix(false);
+    document.body.classList.toggle("cw-wide", !outer());
     document.documentElement.style.height = document.body.style.height = "100%";
     const box = map.getContainer();
     Object.assign(box.style, { position: "absolute", inset: "0", width: "100%", height: "100%" });
@@ -413,12 +414,15 @@
   CW.prototype.meeting = function () {
     const page = outer().document;
     const on = page.body.classList.toggle("cw-meeting");
+    document.body.classList.toggle("cw-wide", on);
     if (on && page.documentElement.requestFullscreen) page.documentElement.requestFullscreen().catch(() => {});
     if (!on && page.fullscreenElement) page.exitFullscreen();
     if (!this.watching) {
       this.watching = true;
       page.addEventListener("fullscreenchange", () => {
-        if (!page.fullscreenElement) page.body.classList.remove("cw-meeting");
+        if (page.fullscreenElement) return;
+        page.body.classList.remove("cw-meeting");
+        document.body.classList.remove("cw-wide");
       });
     }
     setTimeout(() => this.map.invalidateSize(), 300);

@@ -1,0 +1,103 @@
+"""A layer on its way out: its rows, its colours, and what must be said of it in every file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+
+from cwmap import __version__
+from cwmap.filters import LISTS, Filter
+from cwmap.layers import LAYERS
+from cwmap.symbology import Symbology
+from cwmap.tables import STATUS, Column
+from cwmap.town import Town
+
+SYNTHETIC = "示例数据：全部内容为虚构，不得用于工作"
+INTERNAL = "内部工作用图；向社会公开展示前须依法送审并标注审图号"
+_WORDS = {"from": "起", "to": "止", "category": "类别", "status": "状态", "area": "片区",
+          "community": "社区", "lane": "巷道", "source": "来源"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """See the module. `frame` is in the system of the file; its crs is None for GCJ-02 and BD-09.
+
+    facts: the metadata, JSON-able, with English keys.
+    """
+
+    layer: str
+    frame: gpd.GeoDataFrame
+    columns: tuple[Column, ...]
+    look: Symbology
+    facts: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """Chinese name of the layer, marked where its data are invented."""
+        return str(self.facts["title"])
+
+    @property
+    def about(self) -> list[tuple[str, str]]:
+        """The metadata for people: Chinese labels and texts."""
+        facts = self.facts
+        rows = [("图层", self.title), ("城镇", facts["town"])]
+        if "filter" in facts:
+            rows += [("筛选条件", _spoken(facts["filter"])), ("时段", " 至 ".join(facts["period"]))]
+        rows += [("数据截至", facts["as_of"]), ("要素数", f"{facts['features']:,}")]
+        if "bandwidth_m" in facts:
+            rows.append(("核密度", f"四次核，带宽 {facts['bandwidth_m']:g} 米，单位：件/公顷"))
+        rows += [
+            ("坐标系", facts["crs"]),
+            ("数据版本", str(facts["revision"])),
+            ("软件", facts["software"]),
+        ]
+        rows += [("使用范围", INTERNAL)]
+        rows += [("示例数据", SYNTHETIC)] if facts["synthetic"] else []
+        return [*rows, *(("注意", note) for note in facts["notes"])]
+
+    @property
+    def sentence(self) -> str:
+        """The same in one line."""
+        return "；".join(f"{label}：{text}" for label, text in self.about)
+
+
+def facts_of(
+    town: Town, layer: str, question: Filter, features: int, crs: str, notes: tuple[str, ...],
+    bandwidth_m: float | None,
+) -> dict[str, Any]:  # fmt: skip
+    """The metadata of a layer. `bandwidth_m`: of heat, else None."""
+    mark = "（示例数据）" if town.settings.synthetic else ""
+    facts: dict[str, Any] = {
+        "title": LAYERS[layer] + mark, "layer": layer, "town": town.settings.name,
+    }  # fmt: skip
+    if layer != "facilities":  # a filter of reports does not choose among facilities
+        start, end = question.start or town.first_day, question.end or town.as_of
+        facts |= {"filter": question.to_query(), "period": [str(start), str(end)]}
+    if bandwidth_m is not None:
+        facts |= {"kernel": "quartic", "bandwidth_m": bandwidth_m, "unit": "reports per hectare"}
+    return facts | {
+        "as_of": str(town.as_of), "features": features, "crs": crs, "revision": town.revision,
+        "software": f"cwmap {__version__}", "synthetic": town.settings.synthetic,
+        "notice": SYNTHETIC if town.settings.synthetic else INTERNAL, "notes": list(notes),
+    }  # fmt: skip
+
+
+def as_texts(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Facts for a format that keeps them text by text."""
+    return {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in facts.items()
+    }
+
+
+def _spoken(query: dict[str, str]) -> str:
+    parts = []
+    for word, text in query.items():
+        values = text.split(",") if word in LISTS else [text]
+        shown = [STATUS.shown(v) for v in values] if word == "status" else values
+        parts.append(f"{_WORDS[word]}：{'、'.join(shown)}")
+    return "；".join(parts) or "无（全部）"

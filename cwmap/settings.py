@@ -1,0 +1,57 @@
+"""What an office decides once for its workspace."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields, replace
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import sqlalchemy as sa
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from cwmap import geopackage
+from cwmap.errors import WorkspaceError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """See the module. `timezone`: of times without one; `nearest_m`: how far a lane may be."""
+
+    name: str = "未命名城镇"
+    crs: str = "EPSG:4544"
+    timezone: str = "Asia/Shanghai"
+    nearest_m: float = 30.0
+    synthetic: bool = False
+
+
+def settings_of(connection: sa.Connection) -> Settings:
+    """The settings as this connection sees them."""
+    query = sa.select(geopackage.SETTINGS.c.key, geopackage.SETTINGS.c.value)
+    rows = connection.execute(query).all()
+    known = {field.name for field in fields(Settings)}
+    return Settings(**{k: json.loads(v) for k, v in rows if k in known})
+
+
+def checked(settings: Settings) -> Settings:
+    """The settings with their CRS as EPSG:n; `WorkspaceError` if metres or times would be wrong."""
+    crs = settings.crs.strip().upper()
+    try:
+        parsed = CRS.from_string(crs if crs.startswith("EPSG:") else "")
+    except CRSError as error:
+        raise WorkspaceError(f"不认识坐标系“{settings.crs}”；请用 EPSG 编号，如 EPSG:4544。") from error
+    metres = {axis.unit_name for axis in parsed.axis_info} == {"metre"}
+    if not parsed.is_projected or not metres or "Mercator" in _method(parsed):
+        raise WorkspaceError(
+            f"“{settings.crs}”不是能按米量距离的投影坐标系；请用高斯投影等，如 EPSG:4544。"
+        )
+    try:
+        ZoneInfo(settings.timezone)
+    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
+        raise WorkspaceError(f"不认识时区“{settings.timezone}”；请写如 Asia/Shanghai。") from error
+    return replace(settings, crs=crs)
+
+
+def _method(crs: CRS) -> str:
+    method = crs.coordinate_operation.method_name if crs.coordinate_operation else ""
+    return "" if method.startswith("Transverse") else str(method)
