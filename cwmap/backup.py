@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import sqlite3
-import tempfile
 import zipfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from uuid import uuid4
 
 from cwmap import __version__
 from cwmap.errors import WorkspaceError
@@ -19,6 +19,7 @@ from cwmap.store import FILE, Workspace
 
 MANIFEST = "cwmap.json"
 PHOTOS = "photos"
+_UNFINISHED = ".cwmap-"  # a folder that a killed backup or restore may leave behind
 
 
 def backup(workspace: Workspace, target: Path) -> dict[str, object]:
@@ -28,78 +29,116 @@ def backup(workspace: Workspace, target: Path) -> dict[str, object]:
     """
     if not target.parent.is_dir():
         raise WorkspaceError(f"文件夹“{target.parent}”不存在；请先建立，或换一个位置。")
-    part = target.with_name(target.name + ".part")
-    with tempfile.TemporaryDirectory(dir=workspace.folder) as scratch:
-        copy = Path(scratch) / FILE
-        with (
-            closing(sqlite3.connect(workspace.folder / FILE)) as live,
-            closing(sqlite3.connect(copy)) as still,
-        ):
-            live.backup(still)
-        members = {FILE: copy}
-        members |= {f"{PHOTOS}/{p.name}": p for p in sorted((workspace.folder / PHOTOS).glob("*"))}
-        manifest = {
-            "version": __version__,
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "revision": Workspace.open(copy.parent).revision(),
-            "sha256": {name: _digest(path) for name, path in members.items()},
-        }
-        try:
+    try:
+        with _scratch(target.parent) as scratch:
+            copy = scratch / FILE
+            with (
+                closing(sqlite3.connect(workspace.folder / FILE)) as live,
+                closing(sqlite3.connect(copy)) as still,
+            ):
+                live.backup(still)
+            members = {FILE: copy}
+            photos = sorted((workspace.folder / PHOTOS).glob("*"))
+            members |= {f"{PHOTOS}/{path.name}": path for path in photos if path.is_file()}
+            manifest = {
+                "version": __version__,
+                "at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "revision": _revision(scratch),
+                "sha256": {name: _digest(path) for name, path in members.items()},
+            }
+            part = scratch / "backup.zip"
             with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
                 archive.writestr(MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1))
                 for name, path in members.items():
                     archive.write(path, name)
             part.replace(target)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise WorkspaceError(f"备份没有写成：“{target}”无法写入或磁盘已满。") from error
+    except (OSError, sqlite3.Error) as error:
+        raise WorkspaceError(
+            f"备份没有写成：“{target}”无法写入或磁盘已满；请换一个位置。"
+        ) from error
     return {"file": str(target), "revision": manifest["revision"], "bytes": target.stat().st_size}
 
 
 def restore(source: Path, folder: Path) -> dict[str, object]:
     """Put a backup into an empty place. Nothing is changed unless every byte is as it was saved."""
     if (folder / FILE).exists():
-        raise WorkspaceError(f"“{folder}”里已有工作区，为防覆盖没有恢复；请换一个文件夹，或先移走它。")
+        raise WorkspaceError(
+            f"“{folder}”里已有工作区，为防覆盖没有恢复；请换一个文件夹，或先移走它。"
+        )
+    if not source.is_file():
+        raise WorkspaceError(f"没有找到备份文件“{source}”；请检查路径。")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".restore-", dir=folder.parent))
-    except OSError as error:
-        raise WorkspaceError(f"无法写入“{folder.parent}”；请检查权限和磁盘空间。") from error
-    try:
-        revision = _unpack(source, scratch)
+        new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
-        for path in scratch.iterdir():
-            if path.name != FILE:
-                shutil.move(path, folder / path.name)
-        os.replace(scratch / FILE, folder / FILE)  # last: with it the workspace exists
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        if any(not path.name.startswith(_UNFINISHED) for path in folder.iterdir()):
+            raise WorkspaceError(f"“{folder}”不是空文件夹，没有恢复；请换一个文件夹。")
+        try:
+            with _scratch(folder) as scratch:
+                revision = _unpack(source, scratch)
+                # The store last: with it the workspace exists.
+                for path in sorted(scratch.iterdir(), key=lambda path: path.name == FILE):
+                    path.replace(folder / path.name)
+        except WorkspaceError:
+            if new:
+                folder.rmdir()
+            raise
+    except OSError as error:
+        raise WorkspaceError(f"无法写入“{folder}”；请检查权限和磁盘空间。") from error
     return {"workspace": str(folder), "revision": revision}
 
 
+@contextmanager
+def _scratch(parent: Path) -> Iterator[Path]:
+    """A folder beside what is to be made, on the same disk; gone afterwards."""
+    folder = parent / f"{_UNFINISHED}{uuid4().hex[:8]}"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _unpack(source: Path, scratch: Path) -> int:
-    damaged = WorkspaceError(f"“{source}”不是完整的备份文件（内容缺失或被改动），没有恢复；请换一份备份。")
+    """Unpack into `scratch` what the manifest names, and nothing else; the revision."""
     try:
         with zipfile.ZipFile(source) as archive:
             manifest = json.loads(archive.read(MANIFEST))
+            if FILE not in manifest["sha256"]:
+                raise ValueError("no store")
             for name, digest in manifest["sha256"].items():
-                parts = PurePosixPath(name).parts
-                if name != FILE and (len(parts) != 2 or parts[0] != PHOTOS or ".." in parts):
-                    raise damaged
-                path = scratch.joinpath(*parts)
+                path = scratch.joinpath(*_parts(name))
                 path.parent.mkdir(exist_ok=True)
-                with archive.open(name) as packed, path.open("wb") as plain:
+                with archive.open(name) as packed, path.open("xb") as plain:
                     shutil.copyfileobj(packed, plain)
                 if _digest(path) != digest:
-                    raise damaged
+                    raise ValueError(name)
         with closing(sqlite3.connect(scratch / FILE)) as store:
             if store.execute("PRAGMA integrity_check").fetchone() != ("ok",):
-                raise damaged
-    except FileNotFoundError as error:
-        raise WorkspaceError(f"没有找到备份文件“{source}”；请检查路径。") from error
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, sqlite3.DatabaseError) as error:
-        raise damaged from error
-    return int(manifest["revision"])
+                raise ValueError("store")
+        if _revision(scratch) != manifest["revision"]:
+            raise ValueError("revision")
+        return int(manifest["revision"])
+    except Exception as error:  # a damaged archive fails in many ways
+        raise WorkspaceError(
+            f"“{source}”不是完整的备份文件（内容缺失或被改动），没有恢复；请换一份备份。"
+        ) from error
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """Where a member goes; ValueError for a name that leads anywhere else, on any system."""
+    parts = PurePosixPath(name).parts
+    ours = parts == (FILE,) or (len(parts) == 2 and parts[0] == PHOTOS)
+    if not ours or any(part in ("..", "") or part != PureWindowsPath(part).name for part in parts):
+        raise ValueError(name)
+    return parts
+
+
+def _revision(folder: Path) -> int:
+    workspace = Workspace.open(folder)
+    try:
+        return workspace.revision()
+    finally:
+        workspace.close()
 
 
 def _digest(path: Path) -> str:

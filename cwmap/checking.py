@@ -5,7 +5,7 @@ Nothing is guessed: what could mean two things is rejected or asked (`cwmap.erro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -143,37 +143,17 @@ def check(
         )
     rows, left_out = _without_example(rows, table, matched)
     index, findings = rows.table.index, Findings(rows.table.index)
-    now = context.now.astimezone(UTC).replace(tzinfo=None) if context.now.tzinfo else context.now
     header_of = {name: header for header, name in matched.items()}
-    text = {name: clean(rows.table[header]) for header, name in matched.items()}
-    if table.key in text:
-        why, remedy = f"编号仍是“{EXAMPLE}”，但内容已改动", "请改成自己的编号，或清空这一格"
-        findings.add(
-            text[table.key].eq(EXAMPLE).to_numpy(),
-            header_of[table.key],
-            text[table.key],
-            why,
-            remedy,
-        )
-    typed: columns.Typed = {}
-    new_categories = pd.DataFrame(columns=["category", "name", "group"], dtype=object)
-    for name, header in header_of.items():
-        if table[name].kind == "category":
-            typed[name], new_categories = columns.category(
-                header, text[name], findings, context.categories, add=add_categories
-            )
-        elif name not in COORDINATES:
-            typed[name] = columns.typed(
-                table[name], header, text[name], findings, zone=context.timezone, now=now
-            )
+    text = {n: clean(rows.table[h]) for n, h in header_of.items() if n not in COORDINATES}
+    now = context.now.astimezone(UTC).replace(tzinfo=None) if context.now.tzinfo else context.now
+    typed, new_categories = columns.typed(
+        table, header_of, text, findings,
+        categories=context.categories, zone=context.timezone, now=now, add=add_categories,
+    )  # fmt: skip
     defaulted: tuple[str, ...] = ()
     if table.name == "reports":
         defaulted = () if {"status", "closed_at"} & typed.keys() else ("status",)
         typed["status"] = columns.status(typed, index)
-        columns.in_order(typed, header_of, text, findings, context.timezone)
-    elif table.name == "categories":
-        columns.local_categories(typed, header_of, findings, context.categories)
-
     place = shapes(
         rows, matched, table, _called(text, table, index),
         ground=context, coords=coords, lane_width_m=lane_width_m,
@@ -183,11 +163,10 @@ def check(
     order = [c.name for c in table.columns if c.name in typed and c.name != table.key]
     frame = pd.DataFrame({name: typed[name] for name in order}, index=index)
     written = place.written if place else None
-    ids = identity.identified(typed.get(table.key), frame, table, written)
-    frame.insert(0, table.key, ids)
-    again = identity.repeats(
-        frame, table, written, findings, header_of.get(table.key, table[table.key].label)
-    )
+    own = typed.get(table.key, pd.Series(None, index, dtype=object))
+    frame.insert(0, table.key, identity.identified(own, frame, table, written))
+    key_header = header_of.get(table.key, table[table.key].label)
+    again = identity.repeats(frame, own.isna(), table, written, findings, key_header)
     accepted = frame.loc[again.kept]
     if "category" in order:
         needed = new_categories["category"].isin(accepted["category"])
@@ -268,10 +247,12 @@ def _without_example(
     return replace(rows, table=rows.table.loc[~same], geometry=geometry), said
 
 
-def _called(text: Mapping[str, pd.Series], table: Table, index: pd.Index) -> pd.Series:
-    """What a message calls each row: its id, else its name, else its number."""
-    called = pd.Series([f"第 {row} 行" for row in index], index, dtype=object)
-    for name in ("name", table.key):
-        if name in text:
-            called = text[name].astype(object).fillna(called)
+def _called(text: Mapping[str, pd.Series], table: Table, index: pd.Index) -> Callable[[int], str]:
+    """What a message calls the row at a position: its id, else its name, else its number."""
+    words = [text[name].to_numpy(object) for name in (table.key, "name") if name in text]
+
+    def called(at: int) -> str:
+        own = (cells[at] for cells in words if isinstance(cells[at], str))
+        return next(own, f"第 {index[at]} 行")
+
     return called

@@ -17,7 +17,7 @@ from cwmap.errors import CwmapError
 from cwmap.findings import Findings
 from cwmap.moments import times
 from cwmap.norms import OTHER_CATEGORY, Categories
-from cwmap.tables import Column, normalise
+from cwmap.tables import EXAMPLE, Column, Table, normalise
 from cwmap.values import Parsed, Unreadable, choices, header_factor, meant, numbers, words
 
 Typed = dict[str, pd.Series]
@@ -36,12 +36,44 @@ _OWN_CODE = re.compile(r"L[0-9A-Za-z]+")
 
 
 def typed(
-    column: Column, header: str, text: pd.Series, findings: Findings, *, zone: str, now: datetime
-) -> pd.Series:
-    """The values of one column of cleaned text: str or None, float, datetime64[us] UTC.
+    table: Table,
+    headers: Mapping[str, str],
+    texts: Typed,
+    findings: Findings,
+    *,
+    categories: Categories,
+    zone: str,
+    now: datetime,
+    add: bool,
+) -> tuple[Typed, pd.DataFrame]:
+    """Values of every column of cleaned text, and rows for `categories` of new ones.
 
-    zone: of times without one. now: naive UTC. CwmapError: the header's unit does not fit.
+    headers: column → header. zone: of times without one. now: naive UTC. add: see `category`.
+    Text becomes str or None, numbers float, times datetime64[us] UTC. CwmapError: a header's unit
+    does not fit its column; so many unknown categories that the column must be a wrong one.
     """
+    new = pd.DataFrame(columns=["category", "name", "group"], dtype=object)
+    values: Typed = {}
+    for name, text in texts.items():
+        column, header = table[name], headers[name]
+        if column.kind == "category":
+            values[name], new = category(header, text, findings, categories, add=add)
+        else:
+            values[name] = _column(column, header, text, findings, zone, now)
+    if table.key in texts:
+        left = texts[table.key].eq(EXAMPLE).to_numpy()
+        why, remedy = f"编号仍是“{EXAMPLE}”，但内容已改动", "请改成自己的编号，或清空这一格"
+        findings.add(left, headers[table.key], texts[table.key], why, remedy)
+    if table.name == "reports":
+        _in_order(values, headers, texts, findings, zone)
+    elif table.name == "categories":
+        _local_categories(values, headers, findings, categories)
+    return values, new
+
+
+def _column(
+    column: Column, header: str, text: pd.Series, findings: Findings, zone: str, now: datetime
+) -> pd.Series:
     if column.kind in ("text", "photo", "id"):
         values = text.astype(object).where(text.notna(), None)
         unread: set[int] = set()
@@ -118,7 +150,7 @@ def category(
     if new:
         values.iloc[unknown] = [new[cells[at]][0] if cells[at] in new else None for at in unknown]
         unknown = [at for at in unknown if cells[at] not in new]
-    remedies = {}
+    remedies: dict[str, str] = {}
     for word in dict.fromkeys(cells[unknown]):
         near = known.suggest(word) if len(remedies) < _SUGGESTED else None
         remedies[word] = (f"是否为“{near}”？" if near else "") + (
@@ -166,7 +198,7 @@ def status(columns: Typed, index: pd.Index) -> pd.Series:
     return columns.get("status", nothing).fillna(implied)
 
 
-def in_order(
+def _in_order(
     columns: Typed, headers: Mapping[str, str], texts: Typed, findings: Findings, zone: str
 ) -> None:
     """Warn where a report is closed or due before it was made; a bare day means all of that day."""
@@ -187,7 +219,7 @@ def in_order(
         )
 
 
-def local_categories(
+def _local_categories(
     columns: Typed, headers: Mapping[str, str], findings: Findings, known: Categories
 ) -> None:
     """Check a town's own categories; `group` becomes the group's name."""

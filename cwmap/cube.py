@@ -18,6 +18,10 @@ import numpy.typing as npt
 Codes = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
+Counts = npt.NDArray[np.int64]
+_Rows = tuple[Counts, Codes, Codes, Counts | None]
+"""Day, spot, sort and, if not one each, number of reports."""
+
 FANOUT = 8
 LEVELS = 4
 
@@ -63,7 +67,7 @@ class Cube:
         self.report_spot, self.spots = _combine(places)
         self.report_sort, self.sorts = _combine(properties)
         self.days = int(days.max(initial=-1)) + 1
-        rows = (days.astype(np.int64), self.report_spot, self.report_sort, None)
+        rows: _Rows = (days.astype(np.int64), self.report_spot, self.report_sort, None)
         levels = []
         for power in range(LEVELS):
             level = self._level(rows, FANOUT**power)
@@ -72,11 +76,7 @@ class Cube:
             rows = (block * level.days, level.spot, level.sort, level.count)
         self._levels = levels
 
-    def _level(
-        self,
-        rows: tuple[npt.NDArray[np.int64], Codes, Codes, npt.NDArray[np.int64] | None],
-        days: int,
-    ) -> _Level:
+    def _level(self, rows: _Rows, days: int) -> _Level:
         day, spot, sort, count = rows
         spots = len(next(iter(self.spots.values()), ()))
         sorts = len(next(iter(self.sorts.values()), ()))
@@ -102,7 +102,9 @@ class Cube:
         if not parts:
             none = np.zeros(0, np.int32)
             return Slice(none, none, np.zeros(0, np.int64))
-        spot, sort, count = (np.concatenate(p) if len(p) > 1 else p[0] for p in zip(*parts, strict=True))
+        spot, sort, count = (
+            np.concatenate(p) if len(p) > 1 else p[0] for p in zip(*parts, strict=True)
+        )
         keep = None
         if sorts is not None and not sorts.all():
             keep = sorts[sort]

@@ -225,7 +225,9 @@ def _moved(frame: gpd.GeoDataFrame, system: System, crs: str) -> gpd.GeoDataFram
     shapes = transform_geometries(frame.geometry.to_numpy(object), "EPSG:4326", system.name)
     if not np.isfinite(shapely.get_coordinates(shapes)).all():
         raise CwmapError(f"本镇的位置无法换算到坐标系“{crs}”；请换一个适用于本地的坐标系。")
-    return frame.set_geometry(gpd.GeoSeries(shapes, frame.index, crs=system.crs))
+    return gpd.GeoDataFrame(
+        pd.DataFrame(frame.drop(columns="geometry")), geometry=shapes, crs=system.crs
+    )
 
 
 @contextmanager

@@ -57,9 +57,10 @@ class Findings:
         `values`: what stands in the cells, by position; None where it is nothing. `remedy`: what to
         do about it, the same for all or by position.
         """
-        reasons = at if isinstance(at, Mapping) else dict.fromkeys(np.flatnonzero(at), reason)
+        if not isinstance(at, Mapping):
+            at = dict.fromkeys(np.flatnonzero(at).tolist(), reason)
         cells = values.to_numpy(object) if isinstance(values, pd.Series) else None
-        for position, why in reasons.items():
+        for position, why in at.items():
             value = cells[position] if cells is not None else values(position) if values else None
             text = value if isinstance(value, str) else ""  # a missing value is None or NaN
             if len(text) > _SHOWN:

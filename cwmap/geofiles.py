@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ _DECIMALS = {"degrees": 8, "metres": 3}
 def write_gpkg(out: Outgoing, path: Path) -> None:
     """A GeoPackage 1.3 that QGIS opens in the page's colours, with its metadata in a table 说明."""
     write_layer(
-        text_times(out.frame), path, "GPKG", out.layer,
+        text_times(out.frame), out.kinds, path, "GPKG", out.layer,
         dataset_options={"VERSION": "1.3"},
         layer_metadata=as_texts(out.facts),
         layer_options={"IDENTIFIER": out.title, "DESCRIPTION": out.sentence},
@@ -35,7 +36,7 @@ def write_gpkg(out: Outgoing, path: Path) -> None:
     about = pd.DataFrame(out.about, columns=["项目", "内容"], dtype="str")
     pyogrio.write_dataframe(about, path, driver="GPKG", layer=ABOUT)
     fields = {column.name: column.name for column in out.columns}
-    style = qml(out.look, kinds_of(out.frame) or ["point"], out.columns, fields)
+    style = qml(out.look, out.kinds, out.columns, fields)
     store_style(path, out.layer, style, out.title)
 
 
@@ -45,7 +46,7 @@ def write_geojson(out: Outgoing, path: Path) -> None:
     plain = crs is None or crs.to_epsg() == 4326
     decimals = _DECIMALS["degrees" if crs is None or crs.is_geographic else "metres"]
     write_layer(
-        out.frame, path, "GeoJSON", out.layer,
+        out.frame, out.kinds, path, "GeoJSON", out.layer,
         layer_options={
             "RFC7946": "YES" if plain else "NO", "COORDINATE_PRECISION": str(decimals),
             "DESCRIPTION": out.title, "NATIVE_MEDIA_TYPE": "application/vnd.geo+json",
@@ -58,7 +59,7 @@ def write_fgb(out: Outgoing, path: Path) -> None:
     """FlatGeobuf; its spatial index leaves no room for features without a place."""
     complete = len(out.frame) > 0 and not out.frame.geometry.isna().any()
     write_layer(
-        out.frame, path, "FlatGeobuf", out.layer,
+        out.frame, out.kinds, path, "FlatGeobuf", out.layer,
         layer_options={
             "SPATIAL_INDEX": "YES" if complete else "NO", "TITLE": out.title,
             "DESCRIPTION": json.dumps(out.facts, ensure_ascii=False),
@@ -78,13 +79,13 @@ def write_parquet(out: Outgoing, path: Path) -> None:
 
 
 def write_layer(
-    frame: gpd.GeoDataFrame, path: Path, driver: str, layer: str, **options: Any
-) -> None:
-    """Write features by GDAL as one layer of one geometry type, if they are of one kind."""
-    kinds = kinds_of(frame)
+    frame: gpd.GeoDataFrame, kinds: Sequence[Geometry], path: Path, driver: str, layer: str,
+    **options: Any,
+) -> None:  # fmt: skip
+    """Write features by GDAL as one layer, of one geometry type if its shapes are of one kind."""
     shapes, kind = frame.geometry.to_numpy(object), "Unknown"
-    if len(kinds) <= 1:
-        shapes, kind = _uniform(shapes, kinds[0] if kinds else "point")
+    if len(kinds) == 1:
+        shapes, kind = _uniform(shapes, kinds[0])
     uniform = frame.set_geometry(gpd.GeoSeries(shapes, frame.index, crs=frame.crs))
     with warnings.catch_warnings():
         # GCJ-02 and BD-09 have no code: a file without a system is what is meant.
@@ -92,12 +93,6 @@ def write_layer(
         pyogrio.write_dataframe(
             uniform, path, driver=driver, layer=layer, geometry_type=kind, use_arrow=True, **options
         )
-
-
-def kinds_of(frame: gpd.GeoDataFrame) -> list[Geometry]:
-    """The kinds of shapes that a frame holds, in the order of GEOMETRIES."""
-    dimensions = shapely.get_dimensions(frame.geometry.to_numpy(object))
-    return [kind for at, kind in enumerate(GEOMETRIES) if (dimensions == at).any()]
 
 
 def text_times(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -45,11 +45,7 @@ _LEAST_CHANCE, _LEAST_HITS = 0.02, 3
 _SURE, _NO_CHANCE = math.log(1000.0), math.log(100.0)  # against another system, against chance
 _MOST_ROWS = 2000
 _APART_M = 25.0  # what lies closer together is one place: one piece of evidence
-_SHIFTS_M = tuple(
-    (d * math.cos(k * math.pi / 8), d * math.sin(k * math.pi / 8))
-    for k in range(16)
-    for d in [150 + 50 * (k * 7 % 16)]
-)
+_SHIFTS = [(150 + 50 * (7 * k % 16), k * math.pi / 8) for k in range(16)]  # metres, direction
 _SHOWN = 200  # places of each candidate that a question shows
 _HOW = "请用 --coords wgs84（GPS、天地图）、gcj02（高德、腾讯）或 bd09（百度）指明"
 
@@ -238,7 +234,7 @@ def _compare(file: _File, lanes: Lanes, candidates: Mapping[str, Decision]) -> _
     n, hits = len(apart), {name: lanes.hits(*xy) for name, xy in metric.items()}
     best = max(hits, key=lambda name: hits[name])
     x, y = metric[best]
-    shifted = [lanes.hits(x + dx, y + dy) for dx, dy in _SHIFTS_M]
+    shifted = [lanes.hits(x + d * math.cos(a), y + d * math.sin(a)) for d, a in _SHIFTS]
     c = max(float(np.mean(shifted)) / n, _LEAST_CHANCE)
     p = float(np.clip(hits[best] / n, *_HITS_IF_TRUE))
     proven = hits[best] >= _LEAST_HITS and hits[best] > max(shifted) and p > c
@@ -258,11 +254,8 @@ def _as_asked(file: _File, lanes: Lanes, asked: str) -> Decision:
             (lanes.crs,), {"rows": len(file.x)},
         )  # fmt: skip
     if not _geographic(asked) and file.degrees:
-        raise NeedsAnswer(
-            f"坐标数值是经纬度，不能按投影坐标系 {asked} 读取；{_HOW}。",
-            DEGREES,
-            {"rows": len(file.x)},
-        )
+        message = f"坐标数值是经纬度，不能按投影坐标系 {asked} 读取；{_HOW}。"
+        raise NeedsAnswer(message, DEGREES, {"rows": len(file.x)})
     return file.sentence(file.as_(asked, lanes), f"按指定的 {label(asked)} 读取")
 
 
@@ -275,12 +268,11 @@ def _as_declared(file: _File, lanes: Lanes, declared: str) -> Decision:
         rivals = {k: v for k, v in _grids(file, lanes).items() if k != declared}
     if rivals:
         seen = _compare(file, lanes, {declared: decision, **rivals})
-        if seen.proven not in (None, declared):
+        if seen.proven and seen.proven != declared:
             raise _question(
-                f"文件标明的坐标系是 {label(declared)}，但按 {label(str(seen.proven))} 才落在巷道里；"
+                f"文件标明的坐标系是 {label(declared)}，但按 {label(seen.proven)} 才落在巷道里；"
                 f"请用 --coords {declared} 或 {seen.proven} 指明。",
-                file, {k: v for k, v in {declared: decision, **rivals}.items()
-                       if k in (declared, seen.proven)}, seen,
+                file, {declared: decision, seen.proven: rivals[seen.proven]}, seen,
             )  # fmt: skip
     return file.sentence(decision, f"文件标明的坐标系是 {label(declared)}")
 
@@ -297,12 +289,8 @@ def _from_degrees(file: _File, lanes: Lanes) -> Decision:
         )  # fmt: skip
     seen = _compare(file, lanes, candidates)
     if seen.proven is None:
-        raise _question(
-            f"无法仅凭数字区分 WGS-84、GCJ-02 和 BD-09（{_told(seen)}）；{_HOW}。",
-            file,
-            candidates,
-            seen,
-        )
+        message = f"无法仅凭数字区分 WGS-84、GCJ-02 和 BD-09（{_told(seen)}）；{_HOW}。"
+        raise _question(message, file, candidates, seen)
     reason = f"判定为 {label(seen.proven)}：{_told(seen)}"
     return file.sentence(candidates[seen.proven], reason)
 
@@ -325,10 +313,8 @@ def _from_metres(file: _File, lanes: Lanes) -> Decision:
             (lanes.crs,), {"rows": len(file.x)},
         )  # fmt: skip
     seen = _compare(file, lanes, candidates)
-    usual = [name for name in candidates if name in (lanes.crs, *_GAUSS)]
+    usual = [name for name in candidates if name in (lanes.crs, *_GAUSS)] or list(candidates)
     chosen = seen.proven or (usual[0] if len(usual) == 1 else None)
-    if chosen is None and len(candidates) == 1:
-        chosen = next(iter(candidates))
     if chosen is None:
         raise _question(
             f"按 {'、'.join(candidates)} 读取都在巷道附近，无法判定是哪一个；请用 --coords 指明其中之一。",

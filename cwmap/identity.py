@@ -66,31 +66,33 @@ def _blobs(shapes: npt.NDArray[np.object_]) -> list[bytes]:
 
 
 def identified(
-    own: pd.Series | None,
+    own: pd.Series,
     frame: pd.DataFrame,
     table: Table,
     shapes: npt.NDArray[np.object_] | None,
 ) -> pd.Series:
     """The id of every row: its own, else one made from its content (R-, then 16 digits)."""
-    ids = pd.Series(None, frame.index, dtype=object) if own is None else own
-    missing = ids.isna().to_numpy()
+    missing = own.isna().to_numpy()
     if not missing.any():
-        return ids
+        return own
     part = None if shapes is None else shapes[missing]
     made = table.name[0].upper() + "-" + content(frame[missing], table, part).str[:_DIGITS]
-    return ids.mask(missing, made.astype(object))
+    return own.mask(missing, made.astype(object))
 
 
 def repeats(
     frame: pd.DataFrame,
+    made: pd.Series,
     table: Table,
     shapes: npt.NDArray[np.object_] | None,
     findings: Findings,
     header: str,
 ) -> Repeats:
-    """Which of the rows with the same id stays: the last. A row that differs from it is reported.
+    """Which of the rows with the same id stays: the last.
 
-    frame (with its key) and shapes have one entry a row of the file; rejected rows take no part.
+    Reported are rows that differ from it, and rows without an id of their own (`made`), which may
+    have been two things after all. frame (with its key), made and shapes have one entry a row of
+    the file; rejected rows take no part.
     """
     ids, kept = frame[table.key], ~findings.failed
     several = kept & ids.where(kept).duplicated(keep=False).to_numpy()
@@ -109,10 +111,12 @@ def repeats(
     kept[at[earlier]] = False
     rows = frame.index.to_numpy()
     last = dict(zip(at[earlier].tolist(), at[later].tolist(), strict=True))
-    changed = sorted(at[earlier][differs].tolist())
-    reasons = {
-        i: f"编号在第 {rows[i]} 行和第 {rows[last[i]]} 行重复，内容不同，以后一行为准"
-        for i in changed
-    }
+    reasons = {}
+    for i in sorted(at[earlier][differs].tolist()):
+        pair = f"第 {rows[i]} 行和第 {rows[last[i]]} 行"
+        reasons[i] = f"编号在{pair}重复，内容不同，以后一行为准"
     findings.add(reasons, header, ids, remedy="如果是两件事，请改用不同的编号", level="warning")
+    alike = sorted(at[earlier][made.to_numpy()[at[earlier]]].tolist())
+    reasons = {i: f"与第 {rows[last[i]]} 行完全相同，按同一件处理" for i in alike}
+    findings.add(reasons, header, None, remedy="如果是两件事，请加上编号", level="warning")
     return Repeats(kept, int((~differs).sum()), int(differs.sum()))

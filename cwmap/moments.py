@@ -198,4 +198,7 @@ def _utc(local: npt.NDArray[Any], zone: str) -> npt.NDArray[Any]:
     moments = pd.DatetimeIndex(local).tz_localize(
         ZoneInfo(zone), ambiguous=np.ones(len(local), bool), nonexistent="shift_forward"
     )
-    return moments.tz_convert(UTC).tz_localize(None).to_numpy("M8[us]", copy=True)
+    values: npt.NDArray[Any] = (
+        moments.tz_convert(UTC).tz_localize(None).to_numpy("M8[us]", copy=True)
+    )
+    return values

@@ -130,9 +130,12 @@ class Categories:
         return found
 
     def find_group(self, text: str) -> Group | None:
-        """The group of this key or name, or None."""
+        """The group of this key, name, or part of a name like A/B; None if there is none."""
         word = normalise(text)
-        return next((g for g in self.groups if word in (normalise(g.key), normalise(g.name))), None)
+        for group in self.groups:
+            if word in map(normalise, (group.key, group.name, *group.name.split("/"))):
+                return group
+        return None
 
     def suggest(self, text: str) -> str | None:
         """Name of the category that is written most alike, for a message; None if none is near."""

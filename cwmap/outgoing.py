@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import geopandas as gpd
+import shapely
 
 from cwmap import __version__
 from cwmap.filters import LISTS, Filter
 from cwmap.layers import LAYERS
+from cwmap.qgis_style import GEOMETRIES, Geometry
 from cwmap.symbology import Symbology
 from cwmap.tables import STATUS, Column
 from cwmap.town import Town
 
-SYNTHETIC = "示例数据：全部内容为虚构，不得用于工作"
+SYNTHETIC = "全部内容为虚构，不得用于工作"
 INTERNAL = "内部工作用图；向社会公开展示前须依法送审并标注审图号"
 _WORDS = {"from": "起", "to": "止", "category": "类别", "status": "状态", "area": "片区",
           "community": "社区", "lane": "巷道", "source": "来源"}  # fmt: skip
@@ -39,6 +41,13 @@ class Outgoing:
     def title(self) -> str:
         """Chinese name of the layer, marked where its data are invented."""
         return str(self.facts["title"])
+
+    @property
+    def kinds(self) -> list[Geometry]:
+        """The kinds of shapes in it, in the order of GEOMETRIES; of an empty one those it would have."""
+        dimensions = shapely.get_dimensions(self.frame.geometry.to_numpy(object))
+        found = [kind for at, kind in enumerate(GEOMETRIES) if (dimensions == at).any()]
+        return found or ["point" if self.layer in ("reports", "facilities") else "polygon"]
 
     @property
     def about(self) -> list[tuple[str, str]]:
@@ -70,9 +79,10 @@ def facts_of(
     bandwidth_m: float | None,
 ) -> dict[str, Any]:  # fmt: skip
     """The metadata of a layer. `bandwidth_m`: of heat, else None."""
-    mark = "（示例数据）" if town.settings.synthetic else ""
+    marks = [] if crs.startswith("EPSG") else [crs]
+    marks += ["示例数据"] if town.settings.synthetic else []
     facts: dict[str, Any] = {
-        "title": LAYERS[layer] + mark, "layer": layer, "town": town.settings.name,
+        "title": LAYERS[layer] + (f"（{'，'.join(marks)}）" if marks else ""), "layer": layer, "town": town.settings.name,
     }  # fmt: skip
     if layer != "facilities":  # a filter of reports does not choose among facilities
         start, end = question.start or town.first_day, question.end or town.as_of
@@ -82,7 +92,7 @@ def facts_of(
     return facts | {
         "as_of": str(town.as_of), "features": features, "crs": crs, "revision": town.revision,
         "software": f"cwmap {__version__}", "synthetic": town.settings.synthetic,
-        "notice": SYNTHETIC if town.settings.synthetic else INTERNAL, "notes": list(notes),
+        "notice": f"示例数据：{SYNTHETIC}" if town.settings.synthetic else INTERNAL, "notes": list(notes),
     }  # fmt: skip
 
 

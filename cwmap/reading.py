@@ -232,9 +232,10 @@ def _text(file: _File, asked: _Asked) -> Rows:
         raise UnreadableFile(
             f"内容与扩展名 {suffix} 不符或已损坏，能读取的文件有 {SUPPORTED}"
         ) from error
-    head = decoded.text[:5000].lstrip().lower()
-    if not head:
+    first = re.search(r"\S", decoded.text)
+    if first is None:
         raise UnreadableFile("文件是空的，请重新取得")
+    head = decoded.text[first.start() : first.start() + 5000].lower()
     if suffix in (".json", ".geojson") or (head[0] == "{" and suffix not in _TEXT_TABLES):
         return _layer("geojson", geojson.read(decoded.text), decoded)
     if "<kml" in head or suffix == ".kml":

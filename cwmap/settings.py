@@ -39,9 +39,13 @@ def checked(settings: Settings) -> Settings:
     try:
         parsed = CRS.from_string(crs if crs.startswith("EPSG:") else "")
     except CRSError as error:
-        raise WorkspaceError(f"不认识坐标系“{settings.crs}”；请用 EPSG 编号，如 EPSG:4544。") from error
+        raise WorkspaceError(
+            f"不认识坐标系“{settings.crs}”；请用 EPSG 编号，如 EPSG:4544。"
+        ) from error
     metres = {axis.unit_name for axis in parsed.axis_info} == {"metre"}
-    if not parsed.is_projected or not metres or "Mercator" in _method(parsed):
+    method = parsed.coordinate_operation.method_name if parsed.coordinate_operation else ""
+    stretched = method.startswith(("Mercator", "Popular Visualisation"))  # by 1 / cos(latitude)
+    if not parsed.is_projected or not metres or stretched:
         raise WorkspaceError(
             f"“{settings.crs}”不是能按米量距离的投影坐标系；请用高斯投影等，如 EPSG:4544。"
         )
@@ -50,8 +54,3 @@ def checked(settings: Settings) -> Settings:
     except (ValueError, OSError, ZoneInfoNotFoundError) as error:
         raise WorkspaceError(f"不认识时区“{settings.timezone}”；请写如 Asia/Shanghai。") from error
     return replace(settings, crs=crs)
-
-
-def _method(crs: CRS) -> str:
-    method = crs.coordinate_operation.method_name if crs.coordinate_operation else ""
-    return "" if method.startswith("Transverse") else str(method)

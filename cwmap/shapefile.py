@@ -16,9 +16,10 @@ import pandas as pd
 import shapely
 
 from cwmap.errors import CwmapError
-from cwmap.geofiles import kinds_of, text_times, write_layer
+from cwmap.geofiles import text_times, write_layer
 from cwmap.outgoing import Outgoing
 from cwmap.qgis_style import GEOMETRIES, Geometry, qml
+from cwmap.tables import Column
 from cwmap.workbook import write_sheet
 
 ENCODINGS = {"utf-8": "UTF-8", "utf8": "UTF-8", "gbk": "GBK", "gb2312": "GBK", "cp936": "GBK"}
@@ -49,7 +50,7 @@ def write_shapefile(out: Outgoing, path: Path, encoding: str = "UTF-8") -> None:
 def _write(out: Outgoing, path: Path, encoding: str, prefix: str) -> None:
     names = short_names([column.name for column in out.columns])
     frame, notes = _fitting(text_times(out.frame), encoding)
-    kinds = kinds_of(frame) or ["point"]
+    kinds = out.kinds
     parts: dict[Geometry, gpd.GeoDataFrame] = {kinds[0]: frame}
     if len(kinds) > 1:
         inner = shapely.point_on_surface(frame.geometry.to_numpy(object))
@@ -60,18 +61,21 @@ def _write(out: Outgoing, path: Path, encoding: str, prefix: str) -> None:
     for kind, part in parts.items():
         target = path if len(parts) == 1 else path.with_name(f"{path.stem}{_ENDING[kind]}.shp")
         write_layer(
-            part.rename(columns=names), target, "ESRI Shapefile", target.stem,
-            layer_options={"ENCODING": encoding, "2GB_LIMIT": "YES"},
+            part.rename(columns=names), [kind], target, "ESRI Shapefile", target.stem,
+            encoding=encoding, layer_options={"2GB_LIMIT": "YES"},
         )  # fmt: skip
         target.with_suffix(".qml").write_text(qml(out.look, [kind], out.columns, names), "utf-8")
     told = replace(out, facts=out.facts | {"notes": [*out.facts["notes"], *notes]})
-    about = {column.name: column for column in out.columns}
-    fields = [(short, name, about[name].header, about[name].rule) for name, short in names.items()]
+    fields = [(names[c.name], c.name, c.header, _values(c)) for c in out.columns]
     for title, labels, rows in (
-        ("字段说明", ["字段", "全名", "中文名", "说明"], fields), ("说明", ["项目", "内容"], told.about),
+        ("字段说明", ["字段", "全名", "中文名", "取值"], fields), ("说明", ["项目", "内容"], told.about),
     ):  # fmt: skip
         sheet = pd.DataFrame(rows, columns=labels, dtype="str")
         write_sheet(path.with_name(f"{prefix}{title}.csv"), sheet, headers={}, text_columns=labels)
+
+
+def _values(column: Column) -> str:
+    return "；".join(f"{value} {label}" for value, label in column.labels.items())
 
 
 def short_names(names: Sequence[str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +61,7 @@ def shapes(
     rows: Rows,
     matched: Mapping[str, str],
     table: Table,
-    who: pd.Series,
+    who: Callable[[int], str],
     *,
     ground: Ground,
     coords: str,
@@ -69,8 +69,8 @@ def shapes(
 ) -> Shapes | None:
     """The shapes of a file's rows, or None if the file brings no place at all.
 
-    matched: file header → column. who: what each row is called in a message. NeedsAnswer: the
-    coordinate system would be a guess; CwmapError: lines for lanes without `lane_width_m`.
+    matched: file header → column. who: what a message calls the row at a position. NeedsAnswer:
+    the coordinate system would be a guess; CwmapError: lines for lanes without `lane_width_m`.
     """
     findings = Findings(rows.table.index)
     headers = {name: header for header, name in matched.items() if name in COORDINATES}
@@ -186,9 +186,15 @@ def _to_wgs84(written: Geometries, decision: Decision) -> Geometries:
 
 
 def _shaped(
-    place: Geometries, flat: npt.NDArray[np.bool_], table: Table, where: str, who: pd.Series, findings: Findings,
-    crs: str, lane_width_m: float | None,
-) -> Geometries:  # fmt: skip
+    place: Geometries,
+    flat: npt.NDArray[np.bool_],
+    table: Table,
+    where: str,
+    who: Callable[[int], str],
+    findings: Findings,
+    crs: str,
+    lane_width_m: float | None,
+) -> Geometries:
     """Shapes of the kinds that a table takes: lanes widened, collections opened, polygons mended."""
     place = place.copy()
     mixed = np.isin(shapely.get_type_id(place), (_Type.MULTIPOINT, _Type.GEOMETRYCOLLECTION))
@@ -225,7 +231,7 @@ def _shaped(
         said = [_INVALID.get(re.sub(r"\[.*", "", str(w)).strip(), "边界有误") for w in why]
         place[broken] = repaired(place[broken])
         reasons = {
-            int(at): f"{who.iloc[at]} 的图形无效（{text}），已自动修复"
+            int(at): f"{who(int(at))} 的图形无效（{text}），已自动修复"
             for at, text in zip(np.flatnonzero(broken), said, strict=True)
             if shapely.area(place[at]) > 0
         }

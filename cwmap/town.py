@@ -10,59 +10,48 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
-from shapely.geometry.base import BaseGeometry
 
-from cwmap.cube import Codes, Cube, Mask, Slice
+from cwmap.cube import Cube, Mask, Slice
 from cwmap.errors import UnknownName
 from cwmap.filters import Filter
 from cwmap.norms import Categories
-from cwmap.store import Settings, Workspace, read_table, revision_of
-from cwmap.tables import PLACES, REPORTS, TABLES
-from geo.coordinates import transform_geometries
+from cwmap.placing import communities_of
+from cwmap.reports import (
+    CLOSED,
+    IN_TIME,
+    LATE,
+    OPEN,
+    PLACED,
+    STATUSES,
+    UNKNOWN,
+    Reports,
+    read_reports,
+)
+from cwmap.settings import Settings, settings_of
+from cwmap.store import Workspace, read_table, revision_of
+from cwmap.tables import PLACES, TABLES
+from geo.coordinates import to_wgs84, transform_geometries
 from geo.heat import HeatGrid
 
-STATUSES = tuple(REPORTS["status"].choices)
-PLACED = tuple(REPORTS["placed_by"].choices)
-OPEN = tuple(STATUSES.index(s) for s in ("open", "assigned"))
-CLOSED = tuple(STATUSES.index(s) for s in ("fixed", "verified"))
-IN_TIME, LATE, UNKNOWN = 0, 1, 2
-"""Lateness: fixed within the time limit (or not yet due); after it; fixed at an unknown time."""
+__all__ = [
+    "CLOSED", "IN_TIME", "LATE", "OPEN", "PLACED", "STATUSES", "UNKNOWN", "Keeper", "Reports", "Town",
+    "View", "keeper", "open_town",
+]  # fmt: skip
+
+_NOWHERE = (104.89, 33.37, 104.95, 33.41)  # where an empty map begins: the seat of Wudu
 KEPT = 64
 T = TypeVar("T")
 HEAT_WIDTH = 512
-
-
-@dataclass(frozen=True)
-class Reports:
-    """Reports as parallel arrays, ordered by day. `x`, `y` in metres, NaN where unplaced."""
-
-    day: Codes
-    category: Codes
-    status: Codes
-    lateness: Codes
-    source: Codes
-    placed: Codes
-    place: dict[str, Codes]
-    x: npt.NDArray[np.float64]
-    y: npt.NDArray[np.float64]
-    ids: npt.NDArray[np.object_]
-    hours_to_fix: npt.NDArray[np.float64]
-    shapes: dict[int, BaseGeometry]
-    """Position → geometry in EPSG:4326 of the stretches and areas, which are no points."""
-
-    def __len__(self) -> int:
-        return len(self.day)
 
 
 @dataclass(frozen=True)
@@ -86,13 +75,29 @@ class Town:
     categories: Categories
     layers: dict[str, gpd.GeoDataFrame]
     reports: Reports
-    codes: tuple[str, ...]
-    sources: tuple[str, ...]
-    first_day: date
-    as_of: date
     cube: Cube
     _kept: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Category codes that occur, in order."""
+        return self.reports.codes
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Sources that occur, in order."""
+        return self.reports.sources
+
+    @property
+    def first_day(self) -> date:
+        """The local day of the first report."""
+        return self.reports.first_day
+
+    @property
+    def as_of(self) -> date:
+        """The day up to which the data tell: see `Reports`."""
+        return self.reports.as_of
 
     def kept(self, key: Hashable, make: Callable[[], T]) -> T:
         """An answer that is kept as long as the town, among the last `KEPT`; made once."""
@@ -121,25 +126,42 @@ class Town:
                 spots &= np.isin(self.cube.spots[name], self._positions(name, wanted))
         sorts = np.ones(len(self.cube.sorts["category"]), bool)
         if question.category:
-            sorts &= np.isin(self.cube.sorts["category"], self.category_positions(question.category))
+            sorts &= np.isin(
+                self.cube.sorts["category"], self.category_positions(question.category)
+            )
         if question.status:
-            sorts &= np.isin(self.cube.sorts["status"], [STATUSES.index(s) for s in question.status])
+            sorts &= np.isin(
+                self.cube.sorts["status"], [STATUSES.index(s) for s in question.status]
+            )
         if question.source:
-            known = [self.sources.index(s) for s in question.source if s in self.sources]
-            sorts &= np.isin(self.cube.sorts["source"], known)
+            sorts &= np.isin(self.cube.sorts["source"], self._source_positions(question.source))
         rows = self.cube.slice(first, last, spots, sorts)
         return View(question, first, last, spots, sorts, rows)
 
     def category_positions(self, words: tuple[str, ...]) -> list[int]:
-        """Positions in `codes` of category codes, names and group keys."""
+        """Positions in `codes` of category codes and names, and of groups by key or name."""
         wanted: set[str] = set()
         for word in words:
-            group = {c for c in self.codes if self.categories.group_of(c).key == word}
-            code = self.categories.find(word)
-            if not group and code is None and word not in {g.key for g in self.categories.groups}:
-                raise UnknownName(f"没有“{word}”这个问题类别；请用类别代码、名称或分组，如 06013、道路破损、road。")
-            wanted |= group or ({code} if code else set())
+            code = word if word in self.codes else self.categories.find(word)
+            group = self.categories.find_group(word)
+            if group is None and code is None:
+                raise UnknownName(
+                    f"没有“{word}”这个问题类别；请用类别代码、名称或分组，如 06013、道路破损、road。"
+                )
+            # What a page calls a group is also one category's alias; here it means the group.
+            wanted |= {
+                c
+                for c in self.codes
+                if (self.categories.group_of(c) == group if group else c == code)
+            }
         return [i for i, code in enumerate(self.codes) if code in wanted]
+
+    def _source_positions(self, words: tuple[str, ...]) -> list[int]:
+        unknown = [word for word in words if word not in self.sources]
+        if unknown:
+            known = "、".join(self.sources) or "（无）"
+            raise UnknownName(f"没有“{unknown[0]}”这个来源；现有的来源：{known}。")
+        return [self.sources.index(word) for word in words]
 
     def _positions(self, layer: str, words: tuple[str, ...]) -> list[int]:
         frame = self.layers[layer]
@@ -155,16 +177,22 @@ class Town:
         """Positions of the reports that a view holds, in the order of `reports`."""
         a, b = np.searchsorted(self.reports.day, [view.first, view.last + 1])
         keep = view.sorts[self.cube.report_sort[a:b]] & view.spots[self.cube.report_spot[a:b]]
-        return np.flatnonzero(keep) + a
+        chosen: npt.NDArray[np.intp] = np.flatnonzero(keep) + a
+        return chosen
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
         """West, south, east, north of the lanes (else of whatever there is), in degrees."""
         for name in ("lanes", "cells", "communities", "areas", "facilities", "backdrop"):
-            if len(self.layers[name]):
-                west, south, east, north = self.layers[name].total_bounds
+            shapes = self.layers[name].geometry.dropna()
+            if len(shapes):
+                west, south, east, north = shapes.total_bounds
                 return float(west), float(south), float(east), float(north)
-        return 104.89, 33.37, 104.95, 33.41
+        here = np.isfinite(self.reports.x)
+        if here.any():
+            lon, lat = to_wgs84(self.reports.x[here], self.reports.y[here], self.settings.crs)
+            return float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
+        return _NOWHERE
 
     @cached_property
     def heat_grid(self) -> HeatGrid:
@@ -178,89 +206,27 @@ class Town:
 
 def open_town(workspace: Workspace) -> Town:
     """The workspace as it stands now."""
-    settings = workspace.settings()
     with workspace.reading() as connection:  # one state for all of it
-        revision = revision_of(connection)
-        layers = {
-            name: _layer(read_table(connection, TABLES[name]), TABLES[name].key)
-            for name in (*PLACES, "facilities", "backdrop", "population")
-        }
-        local_categories = read_table(connection, TABLES["categories"])
-        wanted = [
-            "report_id", "category", "reported_at", "status", "due_at", "closed_at", "source",
-            "lane_id", "cell_id", "community_id", "area_id", "placed_by", "geometry",
-        ]  # fmt: skip
-        rows = read_table(connection, TABLES["reports"], wanted)
-    categories = Categories.load().with_local(local_categories)
-    today = datetime.now(ZoneInfo(settings.timezone)).date()
-    local = _local(rows["reported_at"], settings.timezone)
-    days = local.dt.floor("D")
-    as_of = min(days.max().date(), today) if len(rows) else today
-    first_day = days.min().date() if len(rows) else today
-    rows = rows.assign(day=(days - pd.Timestamp(first_day)).dt.days.astype(np.int32))
-    rows = rows.sort_values(["day", "report_id"], kind="stable", ignore_index=True)
-
-    codes, sources = _words(rows["category"]), _words(rows["source"])
-    place = {name: _codes(rows[TABLES[name].key], layers[name].index) for name in PLACES}
-    shapes = rows["geometry"].to_numpy(object)
-    x, y = _points(shapes, settings.crs)
-    wide = np.flatnonzero(shapely.get_type_id(shapes) > shapely.GeometryType.POINT)
-    status = _codes(rows["status"], pd.Index(STATUSES))
-    lateness, hours = _lateness(rows, status, categories, as_of, settings.timezone)
-    reports = Reports(
-        day=rows["day"].to_numpy(np.int32), category=_codes(rows["category"], pd.Index(codes)),
-        status=status, lateness=lateness, source=_codes(rows["source"], pd.Index(sources)),
-        placed=_codes(rows["placed_by"], pd.Index(PLACED)),
-        place=place, x=x, y=y, ids=rows["report_id"].to_numpy(object), hours_to_fix=hours,
-        shapes={int(i): shapes[i] for i in wide},
-    )  # fmt: skip
+        settings, revision = settings_of(connection), revision_of(connection)
+        tables = (*PLACES, "facilities", "backdrop", "population")
+        layers = {name: _layer(read_table(connection, TABLES[name]), name) for name in tables}
+        categories = Categories.load().with_local(read_table(connection, TABLES["categories"]))
+        ids = {name: layers[name].index for name in PLACES}
+        reports = read_reports(connection, settings, categories, ids)
+    communities = layers["communities"].reset_index()
+    for name in ("lanes", "cells"):
+        homes = communities_of(layers[name], communities, settings.crs)
+        layers[name] = layers[name].assign(community_id=homes)
     sorts = {n: getattr(reports, n) for n in ("category", "status", "lateness", "source")}
     return Town(
         settings=settings, revision=revision, categories=categories, layers=layers,
-        reports=reports, codes=codes, sources=sources, first_day=first_day, as_of=as_of,
-        cube=Cube(reports.day, place, sorts),
+        reports=reports, cube=Cube(reports.day, reports.place, sorts),
     )  # fmt: skip
 
 
-def _layer(rows: pd.DataFrame, key: str) -> gpd.GeoDataFrame:
-    return gpd.GeoDataFrame(rows.set_index(key), geometry="geometry", crs="EPSG:4326").sort_index()
-
-
-def _local(moments: pd.Series, timezone: str) -> pd.Series:
-    return moments.dt.tz_localize(UTC).dt.tz_convert(timezone).dt.tz_localize(None)
-
-
-def _words(values: pd.Series) -> tuple[str, ...]:
-    return tuple(sorted(values.dropna().unique()))
-
-
-def _codes(values: pd.Series, known: pd.Index) -> Codes:
-    return known.get_indexer(values).astype(np.int32)
-
-
-def _points(shapes: npt.NDArray[np.object_], crs: str) -> tuple[npt.NDArray[np.float64], ...]:
-    """A point in each shape (its own, or one on the stretch or area), in metres."""
-    metric = transform_geometries(shapes, "EPSG:4326", crs)
-    wide = shapely.get_type_id(metric) > 0
-    metric[wide] = shapely.point_on_surface(metric[wide])
-    return shapely.get_x(metric), shapely.get_y(metric)
-
-
-def _lateness(
-    rows: pd.DataFrame, status: Codes, categories: Categories, as_of: date, timezone: str
-) -> tuple[Codes, npt.NDArray[np.float64]]:
-    """Lateness of each report at the end of `as_of`, and its hours from report to fix (NaN open)."""
-    limits = {code: categories.limit_h(code) for code in rows["category"].unique()}
-    limit = pd.to_timedelta(rows["category"].map(limits).astype(float), unit="h")
-    due = rows["due_at"].fillna(rows["reported_at"] + limit)
-    midnight = datetime.combine(as_of + timedelta(days=1), datetime.min.time(), ZoneInfo(timezone))
-    now = pd.Timestamp(midnight).tz_convert(UTC).tz_localize(None)
-    closed = np.isin(status, CLOSED)
-    done = rows["closed_at"].where(closed, now)
-    late = np.where((done > due).to_numpy(), LATE, IN_TIME)
-    late[closed & rows["closed_at"].isna().to_numpy()] = UNKNOWN
-    hours = (rows["closed_at"] - rows["reported_at"]) / pd.Timedelta(hours=1)
-    return late.astype(np.int32), hours.where(closed).to_numpy(float)
+def _layer(rows: pd.DataFrame, name: str) -> gpd.GeoDataFrame:
+    indexed = rows.set_index(TABLES[name].key)
+    return gpd.GeoDataFrame(indexed, geometry="geometry", crs="EPSG:4326").sort_index()
 
 
 class Keeper:
@@ -269,35 +235,28 @@ class Keeper:
     def __init__(self, folder: Path) -> None:
         self.workspace = Workspace.open(folder)
         self._town: Town | None = None
-        self._lock = threading.Lock()
-        self._making: threading.Thread | None = None
+        self._building = threading.Lock()
 
     def town(self) -> Town:
         """The town at hand; starts to build a newer one where the workspace has moved on."""
-        if self._town is None:
-            with self._lock:
-                if self._town is None:
-                    self._town = open_town(self.workspace)
-            return self._town
-        if self.workspace.revision() != self._town.revision and not self.refreshing:
-            self._making = threading.Thread(target=self._renew, daemon=True)
-            self._making.start()
-        return self._town
+        town = self._town
+        if town is None:
+            return self.fresh()
+        if not self._building.locked() and self.workspace.revision() != town.revision:
+            threading.Thread(target=self.fresh, daemon=True).start()
+        return town
 
     @property
     def refreshing(self) -> bool:
         """True while a newer town is being built."""
-        return self._making is not None and self._making.is_alive()
+        return self._town is not None and self._building.locked()
 
     def fresh(self) -> Town:
         """The town of the workspace's last revision, waited for."""
-        town = self.town()
-        if self._making is not None:
-            self._making.join()
-        return self._town or town
-
-    def _renew(self) -> None:
-        self._town = open_town(self.workspace)
+        with self._building:
+            if self._town is None or self._town.revision != self.workspace.revision():
+                self._town = open_town(self.workspace)
+            return self._town
 
 
 _KEEPERS: dict[Path, Keeper] = {}

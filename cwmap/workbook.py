@@ -185,7 +185,7 @@ def _value(value: Any, as_text: bool) -> Any:
     return value if isinstance(value, datetime) else str(value)
 
 
-def _number(value: float) -> float | str | None:
+def _number(value: Any) -> Any:
     if value != value:
         return None
     if abs(value) >= 10**_EXACT_DIGITS:  # infinity too

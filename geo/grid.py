@@ -84,14 +84,21 @@ class Grid:
 
     @classmethod
     def around(
-        cls, polygons: Geometries, cell_m: float, max_cells: int, margin_m: float = 0.0
+        cls,
+        polygons: Geometries,
+        cell_m: float,
+        max_cells: int,
+        least_cell_m: float = 0.0,
+        margin_m: float = 0.0,
     ) -> Grid:
         """A grid over the polygons and margin_m around them.
 
-        Its cells are of cell_m, or larger where that would make more than max_cells of them.
+        Its cells are of cell_m, or larger: of least_cell_m at least, and large enough that there
+        are no more than max_cells of them.
         """
         if not 0 < cell_m < np.inf:
             raise ValueError(f"cell_m must be positive, not {cell_m}")
+        cell_m = max(cell_m, least_cell_m)
         solid = polygons[~shapely.is_empty(polygons)]
         minx, miny, maxx, maxy = shapely.total_bounds(solid).tolist() if len(solid) else [0.0] * 4
         width, height = maxx - minx + 2 * margin_m, maxy - miny + 2 * margin_m

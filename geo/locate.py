@@ -83,8 +83,8 @@ class PolygonIndex:
         shapes = checked_geometries(polygons)
         # Overlapping polygons and crowded boundaries must not make endless lists either.
         area, length = shapely.area(shapes).sum(), shapely.length(shapes).sum()
-        cell_m = max(cell_m, float(area / MAX_CELLS) ** 0.5, float(length / MAX_BOUNDARY_CELLS))
-        grid = Grid.around(shapes, cell_m, MAX_CELLS)
+        least_m = float(max((area / MAX_CELLS) ** 0.5, length / MAX_BOUNDARY_CELLS))
+        grid = Grid.around(shapes, cell_m, MAX_CELLS, least_cell_m=least_m)
         shapely.prepare(shapes)
         polygon, cell, edge = _boundary_cells(grid, shapes)
         run_polygon, run_start, run_stop = _inside_runs(grid, shapes, polygon, cell)

@@ -52,8 +52,9 @@ class Plan:
     areas: pd.DataFrame
 
 
+@cache
 def source(name: str) -> dict[str, Any]:
-    """A TOML file of the demo's sources."""
+    """A TOML file of the demo's sources; the same object on every call, so do not change it."""
     return tomllib.loads(shipped(f"data/demo/{name}.toml").read_text(encoding="utf-8"))
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 MAX_ROWS = 5_000_000
 MAX_COLUMNS = 300
+MAX_WIDTH = 10 * MAX_COLUMNS  # with columns that have no header
 
 # NUL, and the marks that show nothing but make 编号 differ from 编号: zero-width blanks and joiners,
 # directions of writing (Windows dialogs put them into copied text), word joiner, BOM.

@@ -14,7 +14,7 @@ import pandas as pd
 
 from cwmap.errors import UnreadableFile
 from cwmap.formats import headers
-from cwmap.formats.cells import MAX_COLUMNS, MAX_ROWS, stripped
+from cwmap.formats.cells import MAX_ROWS, MAX_WIDTH, stripped
 from cwmap.formats.headers import Grid
 
 SEPARATORS = ",\t;，、|"
@@ -79,7 +79,7 @@ def _parse(text: str, separator: str, lines_before: int) -> pd.DataFrame:
     width, starts = (_quoted_shape if quoted else _plain_shape)(content, separator)
     if len(starts) > MAX_ROWS:
         raise UnreadableFile(f"超过 {MAX_ROWS:,} 行，请分成几个文件导入")
-    if width > 10 * MAX_COLUMNS:
+    if width > MAX_WIDTH:
         raise UnreadableFile(f"有一行多达 {width:,} 列，请确认文件是表格，并检查分隔符和引号")
     try:
         cells = pd.read_csv(

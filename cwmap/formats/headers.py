@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -25,7 +26,8 @@ Cell = str | None
 # First and last row and column, counted from 0.
 Merge = tuple[int, int, int, int]
 
-_NUMERIC = re.compile(r"[-+]?[\d.,:/年月日时分%°′″\s-]*\d[\d.,:/年月日时分%°′″\s-]*")
+_LONGEST = 60  # characters that the name of a column may have
+_WORD = re.compile(r"[^\d.,:/年月日时分秒%°′″\s+-]")  # in a text that is no number, date or time
 _TOTAL = re.compile(r"[合总小共累]计|total")
 _LABEL = re.compile(
     r"""(?: 备\s*注 | 注 | 附\s*注 | 说\s*明 | 填\s*表\s*说\s*明
@@ -59,6 +61,12 @@ class Header:
     known: int
 
 
+@lru_cache(maxsize=10_000)
+def _key(name: str) -> str:
+    """A header as it is compared; nothing for a text that is too long to be one."""
+    return normalise(name) if len(name) <= _LONGEST else ""
+
+
 def head(cells: pd.DataFrame) -> list[list[Cell]]:
     """The first rows as lists, None for an empty cell."""
     values = cells.iloc[:HEAD_ROWS].astype(object)
@@ -89,7 +97,7 @@ def find(
 
 def _looks_like_header(row: Sequence[Cell], width: int) -> bool:
     texts = [cell for cell in row if cell is not None]
-    words = {text for text in texts if not _NUMERIC.fullmatch(text)}
+    words = {text for text in texts if _WORD.search(text)}
     return 2 * len(texts) > width and 10 * len(words) >= 8 * len(texts)
 
 
@@ -126,7 +134,7 @@ def _holds_children(row: Sequence[Cell], labels: Sequence[Cell]) -> bool:
     """
     spread = [label is None or after is None for label, after in pairwise([*labels, ""])]
     below = [column for column, text in enumerate(row) if text is not None]
-    return all(spread[c] and not _NUMERIC.fullmatch(row[c] or "") for c in below) and any(
+    return all(spread[c] and _WORD.search(row[c] or "") for c in below) and any(
         labels[c] is None for c in below
     )
 
@@ -145,19 +153,20 @@ def _header(rows: Sequence[Sequence[Cell]], start: int, end: int, known: Collect
                 labels[column], parents[column] = text, reach
     counts = Counter(label for label in labels if label)
     for column, (label, parent) in enumerate(zip(labels, parents, strict=True)):
-        if label and parent and (counts[label] > 1 or normalise(label) not in known):
+        if label and parent and (counts[label] > 1 or _key(label) not in known):
             joined = parent + label
-            if normalise(joined) in known:
+            if _key(joined) in known:
                 labels[column] = joined
             elif counts[label] > 1:
                 labels[column] = f"{parent}·{label}"
-    names = tuple(re.sub(r"\s*\n\s*", "", label) if label else None for label in labels)
-    found = {normalise(name) for name in names if name} & set(known)
+    names = tuple(label and "".join(map(str.strip, label.split("\n"))) for label in labels)
+    found = {_key(name) for name in names if name} & set(known)
     return Header(start, end, names, len(found))
 
 
 def table(grid: Grid, known: Collection[str]) -> tuple[pd.DataFrame, list[str]]:
     """The data under the header, with unique labels; and what was decided, as Chinese sentences."""
+    grid = _without_lead(grid)
     rows = head(grid.cells)
     header = find(rows, grid.merges, known)
     numbers = grid.cells.index
@@ -182,6 +191,18 @@ def table(grid: Grid, known: Collection[str]) -> tuple[pd.DataFrame, list[str]]:
         notes.append(f"数据区有 {filled} 处合并单元格，已按左上角的值填满")
     body.columns = pd.Index(unique([labels[column] or "" for column in kept]), dtype="str")
     return body, notes
+
+
+def _without_lead(grid: Grid) -> Grid:
+    """The grid from its first row that holds anything."""
+    filled = np.flatnonzero(grid.cells.notna().any(axis=1).to_numpy())
+    lead = int(filled[0]) if len(filled) else len(grid.cells)
+    if lead == len(grid.cells):
+        raise UnreadableFile("表格里没有内容，请确认文件没有选错")
+    merges = tuple(
+        (top - lead, left, bottom - lead, right) for top, left, bottom, right in grid.merges
+    )
+    return replace(grid, cells=grid.cells.iloc[lead:], merges=merges)
 
 
 def _header_notes(
@@ -221,7 +242,7 @@ def _tail(body: pd.DataFrame) -> tuple[int, str]:
 
 def _is_footer(said: Sequence[str]) -> bool:
     """A row that starts with a total, or holds nothing but labels (填表人：…) and their values."""
-    if _TOTAL.fullmatch(normalise(said[0])):
+    if _TOTAL.fullmatch(_key(said[0])):
         return True
     after_bare_label = False
     for text in said:
@@ -255,11 +276,15 @@ def _filled(
     done = 0
     budget = grid.cells.size  # merged cells do not overlap: all together cover no more than this
     for top, left, bottom, right in grid.merges:
+        if not first <= top < len(grid.cells) or left >= grid.cells.shape[1]:
+            continue
+        value = grid.cells.iat[top, left]
         begin, end = np.searchsorted(positions, [top, bottom + 1])
         covered = [place[c] for c in range(left, min(right + 1, grid.cells.shape[1])) if c in place]
-        value = grid.cells.iat[top, left] if top < len(grid.cells) and covered else np.nan
         budget -= int(end - begin) * len(covered)
-        if top < first or begin == end or value != value or budget < 0:
+        if budget < 0:
+            break
+        if begin == end or value != value or not covered:
             continue
         for i in covered:
             if i not in columns:

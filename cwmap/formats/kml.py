@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from functools import lru_cache
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
@@ -65,7 +66,8 @@ def read(text: str, wanted: str | None) -> Layer:
 def _placemarks(text: str) -> Any:
     """The folder of each placemark and its element; None instead of it for a network link."""
     # The text is decoded already: what the declaration says of its encoding is no longer true.
-    content = io.BytesIO(_DECLARATION.sub("", text, count=1).encode())
+    declared = _DECLARATION.match(text)
+    content = io.BytesIO(text[declared.end() if declared else 0 :].encode())
     path: list[Element] = []
     for event, element in ElementTree.iterparse(content, ("start", "end"), forbid_dtd=True):
         if event == "start":
@@ -84,7 +86,13 @@ def _placemarks(text: str) -> Any:
 
 
 def _kind(element: Element) -> str:
-    return str(element.tag).rpartition("}")[2]
+    return _local(str(element.tag))
+
+
+@lru_cache(maxsize=1000)
+def _local(tag: str) -> str:
+    """A tag without its namespace."""
+    return tag.rpartition("}")[2]
 
 
 def _folder(element: Element) -> str:
@@ -145,7 +153,8 @@ def _coordinates(element: Element) -> np.ndarray:
     if text is None:  # a track
         places = [(coord.text or "").split()[:2] for coord in element.iterfind("{*}coord")]
     else:
-        places = [place.split(",")[:2] for place in re.sub(r"\s*,\s*", ",", text).split()]
+        text = " ".join(text.split()).replace(" ,", ",").replace(", ", ",")
+        places = [place.split(",")[:2] for place in text.split()]
     numbers = np.array(places, float)
     if numbers.ndim != 2 or not np.isfinite(numbers).all():
         raise ValueError("coordinates that are no numbers")

@@ -16,7 +16,7 @@ from defusedxml import ElementTree
 
 from cwmap.errors import UnreadableFile
 from cwmap.formats import archives, headers, ole
-from cwmap.formats.cells import SURE_DIGITS, CellTexts, clean, column_letters
+from cwmap.formats.cells import MAX_WIDTH, SURE_DIGITS, CellTexts, clean, column_letters
 from cwmap.formats.headers import Grid
 
 # calamine keeps every cell between the first and the last one, 32 bytes each, filled or not.
@@ -45,27 +45,37 @@ class _Scan:
     rows: int = 0
     columns: int = 0
     filled: int = 0
+    is_padded: bool = False
     errors: list[str] = field(default_factory=list)
     unsolved: int = 0
 
     def look(self, piece: bytes) -> None:
         """Take in a piece that ends before a tag."""
-        size = self._size(piece)
-        if max(self.rows, size[0]) * max(self.columns, size[1]) > MAX_CELLS:
+        before = self.rows, self.columns
+        if not self.is_padded:
+            self._measure(piece)
+        if self.is_padded or self.is_too_large:
             # Sheets are often formatted down to their last row: formats alone take no room.
-            size = self._size(_EMPTY_ROW.sub(b"", _EMPTY.sub(b"", piece)))
-        self.rows, self.columns = max(self.rows, size[0]), max(self.columns, size[1])
+            self.is_padded = True
+            self.rows, self.columns = before
+            self._measure(_EMPTY_ROW.sub(b"", _EMPTY.sub(b"", piece)))
         self.filled += (piece.count(b"v>") + piece.count(b"is>")) // 2
         if b'"e"' in piece:
             self.errors += [ref.decode() for ref in _ERROR.findall(piece)]
         if b"</f>" in piece:
             self.unsolved += len(_UNSOLVED.findall(piece))
 
-    @staticmethod
-    def _size(piece: bytes) -> tuple[int, int]:
+    @property
+    def is_too_large(self) -> bool:
+        """Whether reading the sheet would take more memory than it should."""
+        cells = max(self.rows * self.columns, self.filled)
+        return cells > MAX_CELLS or self.rows > _ROWS or self.columns > MAX_WIDTH
+
+    def _measure(self, piece: bytes) -> None:
         places = _PLACED.findall(piece)
         rows, columns = {row for _, row in places}, {letters for letters, _ in places}
-        return max(map(int, rows), default=0), max(map(_number, columns), default=0)
+        self.rows = max([self.rows, *map(int, rows)])
+        self.columns = max([self.columns, *map(_number, columns)])
 
 
 def _number(letters: bytes) -> int:
@@ -133,8 +143,7 @@ def _scan(archive: zipfile.ZipFile) -> dict[str, _Scan]:
                     "表格内部不是 UTF-8 编码，请在 WPS 或 Excel 中另存为 .xlsx 后再导入"
                 )
             scan.look(piece)
-            size = max(scan.rows * scan.columns, scan.filled)
-            if scan.rows > _ROWS or size > MAX_CELLS:
+            if scan.is_too_large:
                 raise UnreadableFile(
                     f"工作表用到了第 {scan.rows:,} 行、第 {column_letters(scan.columns - 1)} 列，"
                     "超出了能读取的大小，请删去表格右侧和下方多余的行列后再导入"
@@ -143,11 +152,11 @@ def _scan(archive: zipfile.ZipFile) -> dict[str, _Scan]:
 
 
 def _whole_tags(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes, cut before a tag."""
+    """The same bytes, cut before a tag, that of a row if there is one."""
     rest = b""
     for piece in pieces:
         piece = rest + piece
-        cut = max(piece.rfind(b"<"), 0)
+        cut = max(piece.rfind(b"<row"), 0) or max(piece.rfind(b"<"), 0)
         if cut:
             yield piece[:cut]
         rest = piece[cut:]

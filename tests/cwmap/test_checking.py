@@ -281,6 +281,7 @@ def test_ids_from_content_are_the_same_again_and_do_not_depend_on_what_is_empty(
     assert first.rows.index.tolist() == [3, 4]
     assert (first.unchanged_repeats, first.replaced_repeats) == (1, 0)
     assert first.rows["report_id"].str.fullmatch("R-[0-9a-f]{16}").all()
+    assert said(first) == [(2, "问题编号", "与第 3 行完全相同，按同一件处理")]
     turned = reports(3, **columns, 备注=[""] * 3, 编号=[""] * 3)
     turned = replace(turned, table=turned.table[turned.table.columns[::-1]])
     again = check(turned, REPORTS, context=TOWN, coords="wgs84")

@@ -76,6 +76,17 @@ def test_suggest_names_the_nearest_or_nothing(shipped):
     assert shipped.suggest("Sanitation Code Violation") is None
 
 
+def test_groups_by_key_name_or_part_of_the_name(shipped):
+    for word in ("garbage", "卫生死角/暴露垃圾", "卫生死角", "暴露 垃圾"):
+        assert shipped.find_group(word).key == "garbage"
+    assert shipped.find_group("天空") is None
+
+
+def test_no_word_means_two_groups(shipped):
+    words = [normalise(w) for g in shipped.groups for w in {g.key, g.name, *g.name.split("/")}]
+    assert len(words) == len(set(words))
+
+
 def test_a_code_no_longer_in_force_falls_to_other(shipped):
     assert shipped.group_of("99999").key == OTHER_GROUP
     assert shipped.name("99999") == "99999"

@@ -411,6 +411,7 @@ def zipped(folder: Path, *suffixes: str, stem: str = "lanes", name: str = "巷�
     return out.getvalue().replace(b"AAAA/BBBB", f"资料/{name}".encode("gbk"))
 
 
+@pytest.mark.filterwarnings("ignore:Could not decode error message:RuntimeWarning")  # on writing
 @pytest.mark.parametrize("encoding", ["GB18030", "UTF-8"])
 @pytest.mark.parametrize("cpg", [None, "UTF-8", "GBK", "ISO-8859-1", "936", "nonsense"])
 def test_shapefiles(

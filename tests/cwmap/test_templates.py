@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import openpyxl
+import pandas as pd
 import pytest
 
 from cwmap.checking import Context, check
@@ -81,7 +82,7 @@ def test_headers_drop_downs_and_rules(tmp_path):
         if rule.type == "list":
             _, cells = rule.formula1.lstrip("=").split("!")
             words = [cell.value for (cell,) in book["选项"][cells.replace("$", "")]]
-            lists[shown[rule.sqref.ranges[0].min_col - 1]] = words
+            lists[shown[next(iter(rule.sqref.ranges)).min_col - 1]] = words
             assert rule.errorStyle == "warning"  # an alias may be typed
     assert set(lists) == {"问题类别*", "状态"}
     assert lists["状态"] == ["待处理", "处置中", "待核查", "已办结", "不受理"]
@@ -103,8 +104,6 @@ def test_polygon_tables_ask_for_no_longitude(tmp_path):
 
 
 def test_the_towns_own_categories_are_offered(tmp_path):
-    import pandas as pd
-
     own = CONTEXT.categories.with_local(pd.DataFrame({"category": ["L500"], "name": ["占道停车"]}))
     path = tmp_path / "reports.xlsx"
     write_template(TABLES["reports"], path, own)

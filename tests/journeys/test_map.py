@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
-
 import pytest
 
 from cwmap import figures
-
-if TYPE_CHECKING:
-    from tests.journeys.conftest import OpenScreen, Served
+from tests.journeys.dashboard import Served
+from tests.journeys.screen import OpenScreen
 
 MARK = "window.CW_JOURNEY = 'the map of the beginning'"
 CARD = ".st-key-cw-right"

@@ -65,6 +65,22 @@
     return box.innerHTML;
   }
 
+  /* The renderer's tolerance helps to hit what is thin, and a point within one place belongs to that
+     place, however near the next one is. */
+  const Place = L.Polygon.extend({
+    holds(point) {
+      const options = this._renderer.options, tolerance = options.tolerance;
+      options.tolerance = 0;
+      const inside = L.Polygon.prototype._containsPoint.call(this, point);
+      options.tolerance = tolerance;
+      return inside;
+    },
+    _containsPoint(point) {
+      return L.Polygon.prototype._containsPoint.call(this, point) &&
+        (this.holds(point) || !this.others().some((other) => other.holds(point)));
+    },
+  });
+
   /* ---- the map ---- */
 
   function CW(map, scene) {
@@ -92,7 +108,10 @@
     this.restoreView();
     this.controls();
     map.on("moveend", () => { this.rememberView(); this.showFacilities(); this.fetchReports(); });
-    new ResizeObserver(() => map.invalidateSize(false)).observe(box);
+    new ResizeObserver(() => {
+      map.invalidateSize(false);
+      if (!this.moved) this.goHome(false);  // nobody has looked elsewhere: the town stays in view
+    }).observe(box);
     window.addEventListener("message", (event) => {
       if (event.data && event.data.type === "streamlit:render") this.applyTheme();
     });
@@ -135,10 +154,11 @@
   CW.prototype.places = function (name) {
     const scene = this.scene[name];
     this.layers[name] = scene.shapes.map((polygons, i) => {
-      const path = L.polygon(shape(polygons), {
+      const path = new Place(shape(polygons), {
         renderer: this.live, pane: "cw-live", stroke: false, fill: true, fillOpacity: 0,
         bubblingMouseEvents: false,
       });
+      path.others = () => this.layers[name];
       path.on("click", () => this.pick(name, scene.ids[i]));
       path.bindTooltip(() => this.hover(name, i), { sticky: true, direction: "top", opacity: 1,
         className: "cw-tip" });
@@ -346,7 +366,9 @@
   CW.prototype.goHome = function (animate) {
     const [w, s, e, n] = this.scene.bounds;
     const town = L.latLngBounds([[s, w], [n, e]]);
+    this.homing = !animate;
     this.map.fitBounds(town, { ...this.padding(), animate });
+    this.homing = false;
     const { paddingTopLeft: a, paddingBottomRight: b, padding: p } = this.padding();
     this.homeZoom = this.map.getBoundsZoom(town, false, a ? L.point(a).add(b) : L.point(p).multiplyBy(2));
   };
@@ -366,7 +388,7 @@
       this.map.setView([lat, lon], zoom, { animate: false });
       this.moved = true;
     }
-    this.map.on("dragstart zoomstart", () => { this.moved = true; });
+    this.map.on("dragstart zoomstart", () => { if (!this.homing) this.moved = true; });
   };
 
   CW.prototype.rememberView = function () {

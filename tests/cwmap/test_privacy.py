@@ -1,0 +1,33 @@
+"""Phone numbers never leave whole, wherever they stand."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cwmap.privacy import masked
+
+
+@given(st.text(), st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True), st.text())
+def test_no_mobile_number_survives(before: str, phone: str, after: str) -> None:
+    text = f"{before} {phone} {after}"
+    assert phone not in masked(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("13812341234", "138****1234"), ("电话13812341234转", "电话138****1234转"),
+        ("0939-8212345", "0939-82***45"), ("W2026030100123", "W2026030100123"),
+        ("621202100005001", "621202100005001"), (None, ""),
+    ],
+)  # fmt: skip
+def test_what_is_masked_and_what_is_not(text: object, shown: str) -> None:
+    assert masked(text) == shown
+
+
+@given(st.text(st.characters(exclude_categories=("Nd",))))
+def test_text_without_digits_stays(text: str) -> None:
+    assert masked(text) == text
+    assert not re.search(r"\d", masked(text))

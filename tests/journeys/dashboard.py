@@ -1,0 +1,72 @@
+"""A dashboard in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cwmap.store import Workspace
+from cwmap.town import Town, open_town
+
+HOME = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A dashboard in a process of its own."""
+
+    url: str
+    folder: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def town(self) -> Town:
+        """The served workspace as this process reads it."""
+        return open_town(Workspace.open(self.folder))
+
+    def health(self) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self.url}/cwmap/health", timeout=20) as answer:
+            facts: dict[str, Any] = json.load(answer)
+        return facts
+
+
+@contextmanager
+def serving(folder: Path, scratch: Path) -> Iterator[Served]:
+    """`cwmap serve` from a folder that is not the project's, until it answers; ended by handle."""
+    with socket.socket() as probe:
+        probe.bind((HOME, 0))
+        port = probe.getsockname()[1]
+    log = scratch / f"serve-{port}.log"
+    command = [sys.executable, "-m", "cwmap.cli", "serve", "-w", str(folder), "--port", str(port)]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, cwd=scratch, stdout=out, stderr=subprocess.STDOUT)
+    served = Served(f"http://{HOME}:{port}", folder, process, log)
+    try:
+        end = time.monotonic() + 90
+        while True:
+            try:
+                served.health()
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > end:
+                    pytest.fail(f"the dashboard does not answer:\n{log.read_text()[-3000:]}")
+                time.sleep(0.1)
+        yield served
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

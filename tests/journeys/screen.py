@@ -1,0 +1,191 @@
+"""A tab on the dashboard in a real browser, and the watch over what it does."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, Frame, Page, sync_playwright
+
+from cwmap.filters import Filter
+from tests.journeys.dashboard import HOME
+
+CLOSED_NETWORK = (
+    f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {HOME}",
+    "--no-proxy-server",
+    "--disable-background-networking",
+    "--disable-component-update",
+)
+# Opened on a page below the first, Streamlit asks there for its own address before it asks above.
+PROBE = re.compile(r"/(?:reports|data)/_stcore/(?:host-config|health)$")
+
+
+def outside(url: str) -> bool:
+    """Whether an address leads out of this computer."""
+    parts = urlsplit(url)
+    return parts.scheme not in ("data", "blob", "about") and parts.hostname != HOME
+
+
+@dataclass
+class Watch:
+    """Everything that a page did and should not have done."""
+
+    found: list[str] = field(default_factory=list)
+
+    def over(self, context: BrowserContext) -> None:
+        """Watch all pages of a context."""
+        context.on("request", lambda r: self._note("outside", r.url, outside(r.url)))
+        context.on("response", lambda r: self._note(
+            str(r.status), r.url, r.status >= 400 and not PROBE.search(r.url)
+        ))  # fmt: skip
+        # A view that moves on takes back what it asked for (AbortController in map.js).
+        context.on("requestfailed", lambda r: self._note(
+            str(r.failure), r.url, not ("reports.json" in r.url and r.failure == "net::ERR_ABORTED")
+        ))  # fmt: skip
+        context.on("console", lambda m: self._note(
+            "console", f"{m.text} {m.location['url']}",
+            m.type == "error" and not PROBE.search(m.location["url"]),
+        ))  # fmt: skip
+        context.on("weberror", lambda e: self._note("page error", str(e.error), True))
+        context.on("page", lambda p: p.on("websocket", lambda s: self._note(
+            "outside", s.url, outside(s.url)
+        )))  # fmt: skip
+        context.on("dialog", lambda d: (self._note("dialog", d.message, True), d.dismiss()))
+
+    def _note(self, what: str, where: str, bad: bool) -> None:
+        if bad:
+            self.found.append(f"{what}: {where}")
+
+
+def asked_outside(net_log: Path) -> list[str]:
+    """Addresses outside this computer that any page or worker tried, from Chromium's own log.
+
+    What the browser asks for itself (its updates, its accounts) has no page as its origin.
+    """
+    log = json.loads(net_log.read_text(encoding="utf-8"))
+    start = log["constants"]["logEventTypes"]["URL_REQUEST_START_JOB"]
+    asked = [
+        e["params"] for e in log["events"] if e["type"] == start and "url" in e.get("params", ())
+    ]
+    assert any(urlsplit(a["url"]).hostname == HOME for a in asked), "the log holds nothing"
+    return sorted(
+        {a["url"] for a in asked if outside(a["url"]) and a["initiator"] != "not an origin"}
+    )
+
+
+@contextmanager
+def browsing(path: Path, net_log: Path) -> Iterator[Browser]:
+    """A Chromium whose every name but this computer's is unknown, and that logs what it asks."""
+    with sync_playwright() as player:
+        browser = player.chromium.launch(
+            executable_path=path, args=[*CLOSED_NETWORK, f"--log-net-log={net_log}"]
+        )
+        yield browser
+        browser.close()
+
+
+class Screen:
+    """One tab on the dashboard. Every wait is for a condition."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+
+    def open(self, path: str = "/") -> Screen:
+        """Open a map page and wait until all of it is drawn."""
+        self.page.goto(self.url + path)
+        self.map.wait_for_function("window.CW_PAINTED >= 1")
+        self.settled()
+        return self
+
+    def open_page(self, path: str) -> Screen:
+        """Open a page without a map."""
+        self.page.goto(self.url + path)
+        self.page.locator(".st-key-cw-page h1").wait_for()
+        self.settled()
+        return self
+
+    @property
+    def map(self) -> Frame:
+        frame = self.page.wait_for_selector(".st-key-cw-map iframe").content_frame()
+        assert frame
+        frame.wait_for_function("window.CW && window.CW.paintState")
+        return frame
+
+    def settled(self) -> None:
+        """Wait until the server's script is done and the page shows its result."""
+        self.page.wait_for_function(
+            "document.querySelector('.stApp')?.dataset.testScriptState === 'notRunning'"
+        )
+        self.page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+
+    @contextmanager
+    def painted(self) -> Iterator[None]:
+        """What is done inside paints the map anew; wait for that, and for the panels."""
+        frame = self.map
+        before = frame.evaluate("window.CW_PAINTED")
+        yield
+        frame.wait_for_function("n => window.CW_PAINTED > n", arg=before)
+        self.settled()
+
+    def still(self) -> None:
+        """Wait until the map has come to rest: no flight, no zoom, its heat and reports there."""
+        self.map.wait_for_function(
+            """() => { const m = CW.map, s = CW.paintState;
+            const at = [m.getCenter().lat, m.getCenter().lng, m.getZoom(), m.getSize().y].join();
+            const same = at === window.LAST_AT; window.LAST_AT = at;
+            return same && !m._animatingZoom && !(m._panAnim && m._panAnim._inProgress) &&
+              (!s.heat || window.CW_HEAT === CW.heatUrl); }""",
+            polling=150,
+        )
+
+    def view(self) -> list[float]:
+        """Latitude, longitude and zoom of the map."""
+        at: list[float] = self.map.evaluate(
+            "(() => { const c = CW.map.getCenter(); return [c.lat, c.lng, CW.map.getZoom()]; })()"
+        )
+        return at
+
+    def state(self) -> dict[str, Any]:
+        """What the server last told the map to show."""
+        told: dict[str, Any] = self.map.evaluate("window.CW.paintState")
+        return told
+
+    def metrics(self) -> dict[str, str]:
+        """The four figures by their names, without their units."""
+        pairs = self.page.locator(".cw-metric").evaluate_all(
+            "e => e.map(m => [m.querySelector('span').textContent, m.querySelector('b').firstChild.textContent])"
+        )
+        return dict(pairs)
+
+    def text(self, selector: str) -> str:
+        return self.page.locator(selector).inner_text()
+
+    def question(self) -> Filter:
+        """The filter that the address means."""
+        return Filter.from_query(dict(parse_qsl(urlsplit(self.page.url).query)))
+
+    def lane_point(self) -> tuple[str, float, float]:
+        """A lane that can be clicked: its id, and a point of it on the page that nothing covers."""
+        found = self.map.evaluate(
+            """() => { const { ids, labels } = CW.scene.lanes, frame = window.frameElement;
+            const box = frame.getBoundingClientRect(), page = window.parent.document;
+            const order = ids.map((_, i) => i).sort((a, b) => labels[b][3] - labels[a][3]);
+            for (const i of order) {
+              const p = CW.map.latLngToContainerPoint([labels[i][0], labels[i][1]]);
+              const x = Math.round(p.x), y = Math.round(p.y), here = document.elementFromPoint(x, y);
+              if (page.elementFromPoint(box.x + x, box.y + y) === frame && here &&
+                here.closest('.leaflet-cw-live-pane')) return [ids[i], box.x + x, box.y + y];
+            } return null; }"""
+        )
+        assert found, "no lane can be clicked"
+        return found[0], found[1], found[2]
+
+
+OpenScreen = Callable[..., Screen]
