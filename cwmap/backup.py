@@ -118,7 +118,11 @@ def _unpack(source: Path, scratch: Path) -> int:
         if _revision(scratch) != manifest["revision"]:
             raise ValueError("revision")
         return int(manifest["revision"])
+    except WorkspaceError:  # of a newer version
+        raise
     except Exception as error:  # a damaged archive fails in many ways
+        if isinstance(error, OSError) and error.errno:
+            raise  # that is the disk
         raise WorkspaceError(
             f"“{source}”不是完整的备份文件（内容缺失或被改动），没有恢复；请换一份备份。"
         ) from error

@@ -127,7 +127,7 @@ def _within(
         low = -np.inf if column.minimum is None else column.minimum
         high = np.inf if column.maximum is None else column.maximum
         outside = ((values < low) | (values > high)).to_numpy()
-        why = f"应在 {low:g} 到 {high:g}{column.unit} 之间"
+        why = f"应在 {low:,.10g} 到 {high:,.10g} {column.unit}之间"
         findings.add(outside, header, text, why, "请核对数字和单位")
         if column.kind == "integer":
             broken = (values.notna() & (values != values.round())).to_numpy()

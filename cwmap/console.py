@@ -13,7 +13,6 @@ import click
 
 from cwmap.errors import CwmapError
 
-
 _VALUES = {
     "text": "文字",
     "path": "路径",

@@ -100,6 +100,7 @@ def export(
     path = path.with_suffix(ending)
     _check(layer, ending, path, encoding, bandwidth_m)
     system = _system(crs)
+    town.view(question)  # what does not exist is told, even where a layer does not depend on it
     step("读取数据", 0.1)
     bandwidth_m = (bandwidth_m or figures.bandwidths_m(town)[2]) if layer == "heat" else None
     if ending == ".tif":

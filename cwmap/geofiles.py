@@ -41,15 +41,18 @@ def write_gpkg(out: Outgoing, path: Path) -> None:
 
 
 def write_geojson(out: Outgoing, path: Path) -> None:
-    """GeoJSON with a member `metadata`: RFC 7946 in WGS 84, else with the older member `crs`."""
-    crs = out.frame.crs
-    plain = crs is None or crs.to_epsg() == 4326
-    decimals = _DECIMALS["degrees" if crs is None or crs.is_geographic else "metres"]
+    """GeoJSON with a member `metadata`: RFC 7946 in WGS 84, else with the older member `crs`.
+
+    It knows no degrees but those of WGS 84, so that only the metadata tells GCJ-02 from them.
+    """
+    frame = out.frame if out.frame.crs else out.frame.set_crs("EPSG:4326")
+    decimals = _DECIMALS["degrees" if frame.crs.is_geographic else "metres"]
     write_layer(
-        out.frame, out.kinds, path, "GeoJSON", out.layer,
+        frame, out.kinds, path, "GeoJSON", out.layer,
         layer_options={
-            "RFC7946": "YES" if plain else "NO", "COORDINATE_PRECISION": str(decimals),
-            "DESCRIPTION": out.title, "NATIVE_MEDIA_TYPE": "application/vnd.geo+json",
+            "RFC7946": "YES" if frame.crs.to_epsg() == 4326 else "NO",
+            "COORDINATE_PRECISION": str(decimals), "DESCRIPTION": out.title,
+            "NATIVE_MEDIA_TYPE": "application/vnd.geo+json",
             "NATIVE_DATA": json.dumps({"metadata": out.facts}, ensure_ascii=False),
         },
     )  # fmt: skip

@@ -38,7 +38,9 @@ NAMES = {
 NEAR_M = 5000.0
 """A place farther than this from the lanes' extent lies outside the town."""
 
-_GAUSS = tuple(f"EPSG:{code}" for code in range(4534, 4555))  # CGCS2000, 3 degrees, without zone
+# CGCS2000, 3 degrees, without zone: the central meridian of each.
+_GAUSS = {f"EPSG:{4534 + k}": 75 + 3 * k for k in range(21)}
+_REACH_DEG = 6.0  # an easting of six digits lies at most so far from its meridian
 _HIT_M = 5.0  # a place is in a lane up to here from it
 _HITS_IF_TRUE = (0.5, 0.8)  # share of places in lanes under the true system: as seen, in this range
 _LEAST_CHANCE, _LEAST_HITS = 0.02, 3
@@ -330,7 +332,8 @@ def _grids(file: _File, lanes: Lanes) -> dict[str, Decision]:
     utm = f"EPSG:{(32600 if lat[0] >= 0 else 32700) + min(int((lon[0] + 180) // 6) + 1, 60)}"
     found: dict[str, Decision] = {}
     seen: list[Pair] = []
-    for system in dict.fromkeys((lanes.crs, *_GAUSS, utm, "EPSG:3857")):
+    gauss = [name for name, meridian in _GAUSS.items() if abs(meridian - lon[0]) <= _REACH_DEG]
+    for system in dict.fromkeys((lanes.crs, *gauss, utm, "EPSG:3857")):
         decision = file.as_(system, lanes)
         place = decision.wgs84(file.x[:1], file.y[:1])
         if any(np.allclose(place, other, rtol=0, atol=1e-7) for other in seen):

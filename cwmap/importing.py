@@ -123,15 +123,20 @@ def store(workspace: Workspace, understood: Understood, file: str, step: Step = 
 
 
 def outcome(understood: Understood, merged: Merged, revision: int) -> Imported:
-    """The report of an import, so that read = added + updated + unchanged + rejected."""
+    """The report of an import, so that read = added + updated + unchanged + rejected.
+
+    Of rows with the same id the last one counts; those before it change nothing.
+    """
     checked = understood.checked
+    overtaken = checked.replaced_repeats
     notes = [*understood.rows.notes, checked.coords_reason]
+    notes += [f"有 {overtaken:,} 行与后面的行编号相同而内容不同，以后一行为准"] if overtaken else []
     return Imported(
         table=understood.table.name,
         read=checked.read,
         added=merged.added,
-        updated=merged.updated + checked.replaced_repeats,
-        unchanged=merged.unchanged + checked.unchanged_repeats,
+        updated=merged.updated,
+        unchanged=merged.unchanged + checked.unchanged_repeats + overtaken,
         rejected=len(checked.rejected),
         problems=checked.problems,
         revision=revision,

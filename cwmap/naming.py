@@ -15,6 +15,7 @@ import pandas as pd
 from cwmap.norms import split_words
 
 _NONE = -1
+_COUNTING = "0-9a-z〇零一二三四五六七八九十百"
 
 
 class LaneNames:
@@ -69,9 +70,17 @@ class LaneNames:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        # Longest first, so that 中山街东段 is not read as 中山街.
-        words = sorted((w for w in self._lanes if len(w) > 1), key=lambda w: (-len(w), w))
-        return re.compile("|".join(map(re.escape, words)) or r"(?!)")
+        """Finds names in an address: the longest, so that 中山街东段 is not read as 中山街."""
+        words = [w for w in self._lanes if len(w) > 1 and not w.isdigit()]
+        words.sort(key=lambda w: (-len(w), w))
+        return re.compile("|".join(map(_apart, words)) or r"(?!)")
+
+
+def _apart(word: str) -> str:
+    """A pattern for a word that is no part of a longer number: 3巷 is not in 13巷, nor 三巷 in 十三巷."""
+    before = f"(?<![{_COUNTING}])" if re.match(f"[{_COUNTING}]", word) else ""
+    after = f"(?![{_COUNTING}])" if re.search(f"[{_COUNTING}]$", word) else ""
+    return before + re.escape(word) + after
 
 
 def plain(text: object) -> str:

@@ -11,17 +11,16 @@ import geopandas as gpd
 import shapely
 
 from cwmap import __version__
-from cwmap.filters import LISTS, Filter
+from cwmap.captions import SYNTHETIC, filter_caption
+from cwmap.filters import Filter
 from cwmap.layers import LAYERS
 from cwmap.qgis_style import GEOMETRIES, Geometry
 from cwmap.symbology import Symbology
-from cwmap.tables import STATUS, Column
+from cwmap.tables import Column
 from cwmap.town import Town
 
-SYNTHETIC = "全部内容为虚构，不得用于工作"
+INVENTED = "全部内容为虚构，不得用于工作"
 INTERNAL = "内部工作用图；向社会公开展示前须依法送审并标注审图号"
-_WORDS = {"from": "起", "to": "止", "category": "类别", "status": "状态", "area": "片区",
-          "community": "社区", "lane": "巷道", "source": "来源"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Outgoing:
         facts = self.facts
         rows = [("图层", self.title), ("城镇", facts["town"])]
         if "filter" in facts:
-            rows += [("筛选条件", _spoken(facts["filter"])), ("时段", " 至 ".join(facts["period"]))]
+            rows.append(("筛选", facts["caption"]))
         rows += [("数据截至", facts["as_of"]), ("要素数", f"{facts['features']:,}")]
         if "bandwidth_m" in facts:
             rows.append(("核密度", f"四次核，带宽 {facts['bandwidth_m']:g} 米，单位：件/公顷"))
@@ -65,7 +64,7 @@ class Outgoing:
             ("软件", facts["software"]),
         ]
         rows += [("使用范围", INTERNAL)]
-        rows += [("示例数据", SYNTHETIC)] if facts["synthetic"] else []
+        rows += [(SYNTHETIC, INVENTED)] if facts["synthetic"] else []
         return [*rows, *(("注意", note) for note in facts["notes"])]
 
     @property
@@ -80,19 +79,21 @@ def facts_of(
 ) -> dict[str, Any]:  # fmt: skip
     """The metadata of a layer. `bandwidth_m`: of heat, else None."""
     marks = [] if crs.startswith("EPSG") else [crs]
-    marks += ["示例数据"] if town.settings.synthetic else []
-    facts: dict[str, Any] = {
-        "title": LAYERS[layer] + (f"（{'，'.join(marks)}）" if marks else ""), "layer": layer, "town": town.settings.name,
-    }  # fmt: skip
+    marks += [SYNTHETIC] if town.settings.synthetic else []
+    title = LAYERS[layer] + (f"（{'，'.join(marks)}）" if marks else "")
+    facts: dict[str, Any] = {"title": title, "layer": layer, "town": town.settings.name}
     if layer != "facilities":  # a filter of reports does not choose among facilities
         start, end = question.start or town.first_day, question.end or town.as_of
-        facts |= {"filter": question.to_query(), "period": [str(start), str(end)]}
+        facts |= {
+            "filter": question.to_query(), "period": [str(start), str(end)],
+            "caption": filter_caption(town, question),
+        }  # fmt: skip
     if bandwidth_m is not None:
         facts |= {"kernel": "quartic", "bandwidth_m": bandwidth_m, "unit": "reports per hectare"}
     return facts | {
         "as_of": str(town.as_of), "features": features, "crs": crs, "revision": town.revision,
         "software": f"cwmap {__version__}", "synthetic": town.settings.synthetic,
-        "notice": f"示例数据：{SYNTHETIC}" if town.settings.synthetic else INTERNAL, "notes": list(notes),
+        "notice": f"{SYNTHETIC}：{INVENTED}" if town.settings.synthetic else INTERNAL, "notes": list(notes),
     }  # fmt: skip
 
 
@@ -102,12 +103,3 @@ def as_texts(facts: Mapping[str, Any]) -> dict[str, str]:
         name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         for name, value in facts.items()
     }
-
-
-def _spoken(query: dict[str, str]) -> str:
-    parts = []
-    for word, text in query.items():
-        values = text.split(",") if word in LISTS else [text]
-        shown = [STATUS.shown(v) for v in values] if word == "status" else values
-        parts.append(f"{_WORDS[word]}：{'、'.join(shown)}")
-    return "；".join(parts) or "无（全部）"

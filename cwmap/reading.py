@@ -113,7 +113,8 @@ def read(
     Raises UnreadableFile, whose message names the file.
     """
     asked = _Asked(frozenset(map(normalise, known)), encoding or None, sheet or None, layer or None)
-    name = source.name if isinstance(source, Path) else PurePath(source[0].replace("\\", "/")).name
+    given = source.name if isinstance(source, Path) else PurePath(source[0].replace("\\", "/")).name
+    name = "".join(filter(str.isprintable, given))
     try:
         file = _open(source) if isinstance(source, Path) else _File(name, source[1], {})
         return _rows(file, asked)
@@ -167,7 +168,7 @@ def _rows(file: _File, asked: _Asked) -> Rows:
         raise UnreadableFile(_TOO_LARGE)
     if not content.strip(b"\0"):
         raise UnreadableFile("文件里全是空字节，没有下载完整，请重新取得")
-    if content.startswith(b"PK"):
+    if content.startswith((b"PK\3\4", b"PK\5\6")):
         return _zip(file, asked)
     if content.startswith(b"\x1f\x8b"):
         return _gzip(file, asked)

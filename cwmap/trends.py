@@ -47,7 +47,7 @@ def hotspots(town: Town, question: Filter) -> Hotspots:
     A place in the filter is not looked at: cells outside it would be cold for want of being asked.
     Trend: Mann-Kendall over whole weeks up to the end of the period, p ≤ 0.05 for each cell alone.
     """
-    whole = replace(question, area=(), community=(), lane=())
+    whole = replace(question, area=(), community=(), cell=(), lane=())
     found = town.kept(("hotspots", whole), lambda: _hotspots(town, whole))
     if whole == question:
         return found

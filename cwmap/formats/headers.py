@@ -244,13 +244,17 @@ def _is_footer(said: Sequence[str]) -> bool:
     """A row that starts with a total, or holds nothing but labels (填表人：…) and their values."""
     if _TOTAL.fullmatch(_key(said[0])):
         return True
-    after_bare_label = False
-    for text in said:
-        label = _LABEL.fullmatch(text)
-        is_label = label is not None and bool(label["colon"] or not label["value"])
-        if not is_label and not after_bare_label:
+    found = [_LABEL.fullmatch(text) for text in said]
+    labels = [label for label in found if label and (label["colon"] or not label["value"])]
+    # 负责人 beside a name may be data: the role of a person. A colon, or two of them, is a signature.
+    if len(said) > 1 and len(labels) < 2 and not any(label["colon"] for label in labels):
+        return False
+    is_bare = False
+    for label in found:
+        is_label = label in labels
+        if not is_label and not is_bare:
             return False
-        after_bare_label = is_label and label is not None and not label["value"]
+        is_bare = is_label and label is not None and not label["value"]
     return True
 
 

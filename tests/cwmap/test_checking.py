@@ -202,7 +202,7 @@ def test_numbers_with_units_ranges_and_whole_numbers():
     assert checked.rejected == [5, 6, 7, 8]
     assert said(checked) == [
         (4, "常住人口(人)", "是约数，按 300 记入"), (5, "常住人口(人)", "不是整数"),
-        (6, "常住人口(人)", "应在 0 到 5e+06人 之间"), (7, "常住人口(人)", "不是数字"),
+        (6, "常住人口(人)", "应在 0 到 5,000,000 人之间"), (7, "常住人口(人)", "不是数字"),
         (8, "常住人口(人)", "缺少常住人口"),
     ]  # fmt: skip
 
@@ -332,7 +332,10 @@ def test_every_row_is_accepted_rejected_or_a_repeat(cells):
     assert checked.rows["report_id"].notna().all()
     assert not set(checked.rows.index) & set(checked.rejected)
     assert set(checked.rejected) == {p.row for p in checked.problems if p.level == "error"}
-    assert len(checked.geometry) == len(checked.rows)
+    if checked.geometry is None:
+        assert not any(row[4] or row[5] for row in cells)
+    else:
+        assert len(checked.geometry) == len(checked.rows)
     mended = rejects(rows, checked)
     assert mended.index.tolist() == checked.rejected
     assert mended[EXPLANATION].str.len().gt(0).all()
@@ -498,6 +501,14 @@ def test_a_table_without_places_brings_none():
         check(sheet({"巷道": ["甲"], "岗位": ["网格员"]}), TABLES["duties"], context=TOWN).geometry
         is None
     )
+
+
+def test_columns_for_a_place_that_nobody_filled_in_bring_none():
+    checked = check(reports(1, 经度=[""], 纬度=["-"], 坐标=[""]), REPORTS, context=BARE)
+    assert checked.geometry is None
+    assert not checked.problems
+    cells = sheet({"编码": ["G1"], "责任主体": ["甲"], "图形WKT": [""]})
+    assert check(cells, TABLES["cells"], context=BARE).geometry is None
 
 
 def test_a_layers_shapes_win_over_its_coordinate_columns():

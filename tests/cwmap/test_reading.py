@@ -6,8 +6,10 @@ import csv
 import gzip
 import io
 import json
+import sqlite3
 import zipfile
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -284,6 +286,20 @@ def test_rows_of_uneven_length() -> None:
     assert said(rows, "第 3 列没有表头，其中 1 个单元格未读入（第 3 行）")
 
 
+@pytest.mark.parametrize(
+    ("last", "is_data"),
+    [
+        ("负责人,甲", True), ("合计,", False), ("小 计：,3", False), ("备注,", False), ("填表人,乙,审核人,丙", False),
+        ("制表单位（盖章）：,", False), ("注：以实地为准,", False), ("注意事项,见附件", True), ("总计划,一", True),
+    ],
+)  # fmt: skip
+def test_what_the_last_row_is(last: str, is_data: bool) -> None:
+    text = f"岗位,姓名,电话,单位\n网格员,乙,1,社区\n{last}\n"
+    rows = read(("a.csv", text.encode()), known=headers(TABLES["duties"]))
+    assert len(rows.table) == 1 + is_data
+    assert said(rows, "第 3 行") != is_data
+
+
 def test_spellings_that_programs_give_to_codes() -> None:
     text = 'sep=;\n编号;名称\n="00123";文明巷\n621202100005001\t;5" 管\n'
     rows = read(("a.csv", text.encode()), known=LANES)
@@ -471,6 +487,17 @@ def test_geopackage(tmp_path: Path, lanes: gpd.GeoDataFrame) -> None:
     assert said(rows, "没有读取：人员")
     people = read((path.name, path.read_bytes()), known=LANES, layer="人员")
     assert (people.geometry, people.crs, cells(people)) == (None, None, [["甲"]])
+
+
+def test_a_geopackage_that_another_program_has_open(tmp_path: Path) -> None:
+    """What QGIS has not yet written back lies in a second file."""
+    path = tmp_path / "a.gpkg"
+    pyogrio.write_dataframe(pd.DataFrame({"巷道名称": ["旧名"]}), path, layer="巷道")
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("UPDATE 巷道 SET 巷道名称 = '新名'")
+        other.commit()
+        assert set(read(path, known=LANES).table["巷道名称"]) == {"新名"}
 
 
 def test_geojson_agrees_with_gdal(tmp_path: Path, lanes: gpd.GeoDataFrame) -> None:

@@ -165,7 +165,8 @@ class Screen:
         return dict(pairs)
 
     def text(self, selector: str) -> str:
-        return self.page.locator(selector).inner_text()
+        """What stands in all parts that a selector finds, as it is read."""
+        return "\n".join(self.page.locator(selector).all_inner_texts())
 
     def question(self) -> Filter:
         """The filter that the address means."""

@@ -10,7 +10,7 @@ from tests.journeys.dashboard import Served
 from tests.journeys.screen import OpenScreen
 
 MARK = "window.CW_JOURNEY = 'the map of the beginning'"
-CARD = ".st-key-cw-right"
+CARD = ".st-key-cw-right .cw-card"
 
 
 def test_filter_lane_card_and_link(served: Served, new_screen: OpenScreen) -> None:
@@ -48,7 +48,7 @@ def test_filter_lane_card_and_link(served: Served, new_screen: OpenScreen) -> No
 
     lane, x, y = screen.lane_point()
     page.mouse.click(x, y)
-    page.locator(f"{CARD} .cw-three").wait_for()
+    page.locator(".cw-card .cw-three").wait_for()
     screen.settled()
     name = figures.place_name(town, "lanes", lane)
     counts = figures.lanes(town, question).loc[lane]
@@ -62,7 +62,7 @@ def test_filter_lane_card_and_link(served: Served, new_screen: OpenScreen) -> No
     assert frames == []
 
     other = new_screen(served).open(page.url.removeprefix(served.url))
-    other.page.locator(f"{CARD} .cw-three").wait_for()
+    other.page.locator(".cw-card .cw-three").wait_for()
     other.still()
     assert other.metrics() == screen.metrics()
     assert other.text(CARD) == card
