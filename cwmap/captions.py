@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cwmap.filters import Filter
 from cwmap.figures import place_name
+from cwmap.filters import Filter
 from cwmap.tables import STATUS
 from cwmap.town import Town
 

@@ -178,12 +178,14 @@ def _check(
         known = "、".join(f"{end}（{name}）" for end, name in FORMATS.items())
         raise CwmapError(f"不能写成“{path.name}”；文件名请用这些结尾：{known}。")
     if ending == ".tif" and layer != "heat":
-        raise CwmapError(f"只有热力（heat）能写成 .tif，{LAYERS[layer]}请用 .gpkg、.zip 等结尾。")
+        raise CwmapError(f"只有热力（heat）能写成 .tif；{LAYERS[layer]}请用 .gpkg、.zip 等结尾。")
     if encoding and ending not in (".shp", ".zip"):
         raise CwmapError(f"只有 shp 能选编码，{ending} 总是 UTF-8；请去掉编码选项。")
     encoding_of(encoding)
     if bandwidth_m is not None and not 0 < bandwidth_m <= WIDEST_M:
-        raise CwmapError(f"热力的带宽应大于 0、不超过 {WIDEST_M} 米，不能是 {bandwidth_m:g}。")
+        raise CwmapError(
+            f"热力的带宽不能是 {bandwidth_m:g} 米；请用大于 0、不超过 {WIDEST_M} 米的数。"
+        )
 
 
 def _system(crs: str) -> System:

@@ -14,14 +14,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 import sqlalchemy as sa
 from pyproj import CRS
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy.types import UserDefinedType
 
 from cwmap.tables import TABLES, Column, Table
 
 Objects = npt.NDArray[np.object_]
+Floats = npt.NDArray[np.float64]
 Times = npt.NDArray[np.datetime64]
 
 SRS = 4326
@@ -29,6 +33,11 @@ _TIME_LENGTH = len("2026-03-01T09:05:00.000Z")
 APPLICATION_ID = 0x47504B47
 USER_VERSION = 10300
 _HEADER = struct.pack("<2sBBi", b"GP", 0, 0b0000_0001, SRS)
+_POINT = _HEADER + struct.pack("<BI", 1, 1)
+_ARROW = {
+    "geometry": pa.binary(), "number": pa.float64(), "integer": pa.float64(),
+    "time": pa.string(), "timestamp": pa.timestamp("us", "UTC"),
+}  # fmt: skip
 _TYPE = {"polygon": "MULTIPOLYGON", "point": "POINT", "any": "GEOMETRY"}
 
 
@@ -198,6 +207,39 @@ def decode(rows: Sequence[Sequence[object]], names: Sequence[str], table: Table)
     return pd.DataFrame(typed)
 
 
+def in_columns(rows: Sequence[Sequence[object]], names: Sequence[str], table: Table) -> pa.Table:
+    """Rows as stored → Arrow columns: times as timestamps in UTC, geometry as it is stored."""
+    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
+    arrays = []
+    for name, values in zip(names, columns, strict=True):
+        kind = "geometry" if name == "geometry" else table[name].kind
+        array = pa.array(values, _ARROW.get(kind, pa.string()))
+        if kind == "time":
+            array = _timestamps(array)
+        arrays.append(array)
+    return pa.table(arrays, names=list(names))
+
+
+def points(blobs: pa.ChunkedArray) -> tuple[Floats, Floats, dict[int, BaseGeometry]]:
+    """Longitude and latitude of stored points, (n,), NaN for others; position → shape of those."""
+    blob = blobs.combine_chunks()
+    plain = pc.equal(pc.binary_length(blob), len(_POINT) + 16).fill_null(False)
+    at = np.flatnonzero(plain)
+    data = blob.filter(plain)
+    raw = np.frombuffer(b"".join(data.to_pylist()), np.uint8).reshape(len(at), -1)
+    ours = (raw[:, : len(_POINT)] == np.frombuffer(_POINT, np.uint8)).all(axis=1)
+    xy = np.full((len(blob), 2), np.nan)
+    xy[at[ours]] = raw[ours, len(_POINT) :].copy().view("<f8")
+    others = blob.is_valid().to_numpy(zero_copy_only=False).copy()
+    others[at[ours]] = False
+    rest = np.flatnonzero(others)
+    shapes = _shapes(np.array([blob[i].as_py() for i in rest], object))
+    xy[rest, 0], xy[rest, 1] = shapely.get_x(shapes), shapely.get_y(shapes)
+    wide = np.isnan(xy[rest, 0])
+    found = dict(zip(rest[wide].tolist(), shapes[wide], strict=True))
+    return xy[:, 0].copy(), xy[:, 1].copy(), found
+
+
 def among(column: sa.ColumnElement[Any], keys: Iterable[str]) -> sa.ColumnElement[bool]:
     """True for rows whose text column holds one of so many keys; one parameter, however many."""
     listed = sa.func.json_each(json.dumps(list(keys))).table_valued("value")
@@ -220,6 +262,13 @@ def _encoded(values: pd.Series, column: Column) -> Objects:
             stored = np.array([str(v) for v in stored], object)
     stored[values.isna().to_numpy()] = None
     return stored
+
+
+def _timestamps(text: pa.StringArray) -> pa.Array:
+    try:
+        return text.cast(_ARROW["timestamp"])
+    except pa.ArrowInvalid:  # QGIS or a person wrote some of them
+        return pa.array(_times(text.to_numpy(zero_copy_only=False)), _ARROW["timestamp"])
 
 
 def _times(text: Objects) -> Times:

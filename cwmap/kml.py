@@ -25,8 +25,10 @@ def write_kml(out: Outgoing, path: Path) -> None:
         file.write(_HEAD)
         file.writelines(_about(out))
         file.writelines(_style(f"c{at}", entry) for at, entry in enumerate(out.look.classes))
+        # In a folder, so that a layer is there even where nothing is in it.
+        file.write(f"<Folder>{_leaf('name', out.layer)}\n")
         file.writelines(_placemarks(out))
-        file.write("</Document>\n</kml>\n")
+        file.write("</Folder>\n</Document>\n</kml>\n")
 
 
 def _about(out: Outgoing) -> Iterator[str]:

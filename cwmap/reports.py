@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,13 +10,15 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 import shapely
 import sqlalchemy as sa
 from shapely.geometry.base import BaseGeometry
 
 from cwmap.cube import Codes
+from cwmap.geopackage import points
 from cwmap.norms import Categories
-from cwmap.rows import read_chunks
+from cwmap.rows import read_columns
 from cwmap.settings import Settings
 from cwmap.tables import REPORTS, TABLES
 from geo.coordinates import from_wgs84, transform_geometries
@@ -28,11 +30,10 @@ CLOSED = tuple(STATUSES.index(s) for s in ("fixed", "verified"))
 IN_TIME, LATE, UNKNOWN = 0, 1, 2
 """Lateness: fixed within the time limit (or not yet due); after it; fixed at an unknown time."""
 
-_WORDS = (
+_COLUMNS = (
     "report_id", "category", "status", "source", "lane_id", "cell_id", "community_id", "area_id",
-    "placed_by",
+    "placed_by", "reported_at", "due_at", "closed_at", "geometry",
 )  # fmt: skip
-_TIMES = ("reported_at", "due_at", "closed_at")
 
 Floats = npt.NDArray[np.float64]
 
@@ -74,39 +75,38 @@ def read_reports(
     ids: Mapping[str, pd.Index],
 ) -> Reports:  # fmt: skip
     """The reports as this connection sees them. `ids`: those of each table of places, in order."""
-    parts, shapes, number = [], dict[int, BaseGeometry](), 0
-    for part in read_chunks(connection, REPORTS, [*_WORDS, *_TIMES, "geometry"]):
-        geometry = part.pop("geometry").to_numpy(object)
-        part["lon"], part["lat"] = shapely.get_x(geometry), shapely.get_y(geometry)  # NaN if wide
-        for at in np.flatnonzero(shapely.get_type_id(geometry) > shapely.GeometryType.POINT):
-            shapes[number + int(at)] = geometry[at]
-        parts.append(part.astype(dict.fromkeys(_WORDS, "str")))  # a tenth of the memory
-        number += len(part)
-    rows = pd.concat(parts, ignore_index=True)
-    order = np.argsort(rows["reported_at"].to_numpy(), kind="stable")  # within a moment by id
-    position = np.empty(len(order), np.intp)
-    position[order] = np.arange(len(order))
-    rows = rows.iloc[order].reset_index(drop=True)
-    shapes = {int(position[at]): shape for at, shape in sorted(shapes.items())}
-
-    today = datetime.now(ZoneInfo(settings.timezone)).date()
-    local = rows["reported_at"].dt.tz_localize(UTC).dt.tz_convert(settings.timezone)
-    days = local.dt.tz_localize(None).dt.floor("D")
-    first_day = days.iloc[0].date() if number else today
-    as_of = _as_of(days.iloc[-1].date() if number else today, today)
+    rows = read_columns(connection, REPORTS, _COLUMNS)
+    reported = _moments(rows["reported_at"])
+    order = np.argsort(reported.to_numpy(), kind="stable")  # of one moment by id
+    zone = ZoneInfo(settings.timezone)
+    local = reported.dt.tz_localize(UTC).dt.tz_convert(zone).dt.tz_localize(None)
+    days, now = local.dt.floor("D"), datetime.now(zone)
+    first_day = days.min().date() if len(rows) else now.date()
+    as_of = _as_of(days.max().date() if len(rows) else now.date(), now.date())
     codes, sources = _words(rows["category"]), _words(rows["source"])
-    status = _codes(rows["status"], pd.Index(STATUSES))
-    lateness, hours = _lateness(rows, status, categories, as_of, settings.timezone)
-    x, y = _metres(rows, shapes, settings.crs)
+    status, category = _codes(rows["status"], STATUSES), _codes(rows["category"], codes)
+    limits_h = np.array([categories.limit_h(code) for code in codes])[category]
+    lateness, hours = _lateness(
+        reported, _moments(rows["due_at"]), _moments(rows["closed_at"]), limits_h,
+        np.isin(status, CLOSED), _end(as_of, now),
+    )  # fmt: skip
+    lon, lat, shapes = points(rows["geometry"])
+    x, y = from_wgs84(lon, lat, settings.crs)
+    if shapes:
+        at, wide = list(shapes), np.array(list(shapes.values()), object)
+        middle = shapely.point_on_surface(transform_geometries(wide, "EPSG:4326", settings.crs))
+        x[at], y[at] = shapely.get_x(middle), shapely.get_y(middle)
+    place = {name: _codes(rows[TABLES[name].key], known) for name, known in ids.items()}
+    day = (days - pd.Timestamp(first_day)).dt.days.to_numpy(np.int32)
+    rank = np.empty(len(order), np.intp)
+    rank[order] = np.arange(len(order))
     return Reports(
-        day=(days - pd.Timestamp(first_day)).dt.days.to_numpy(np.int32),
-        category=_codes(rows["category"], pd.Index(codes)),
-        status=status,
-        lateness=lateness,
-        source=_codes(rows["source"], pd.Index(sources)),
-        placed=_codes(rows["placed_by"], pd.Index(PLACED)),
-        place={name: _codes(rows[TABLES[name].key], index) for name, index in ids.items()},
-        x=x, y=y, ids=rows["report_id"].to_numpy(object), hours_to_fix=hours, shapes=shapes,
+        day=day[order], category=category[order], status=status[order], lateness=lateness[order],
+        source=_codes(rows["source"], sources)[order],
+        placed=_codes(rows["placed_by"], PLACED)[order],
+        place={name: found[order] for name, found in place.items()}, x=x[order], y=y[order],
+        ids=rows["report_id"].to_numpy()[order], hours_to_fix=hours[order],
+        shapes={int(rank[at]): shape for at, shape in shapes.items()},
         codes=codes, sources=sources, first_day=first_day, as_of=as_of,
     )  # fmt: skip
 
@@ -116,42 +116,38 @@ def _as_of(last: date, today: date) -> date:
     return last if last > today + timedelta(days=1) else min(last, today)
 
 
-def _words(values: pd.Series) -> tuple[str, ...]:
-    return tuple(sorted(values.dropna().unique()))
+def _end(as_of: date, now: datetime) -> pd.Timestamp:
+    """The moment at which a report is overdue or not: the end of that day, or now while it lasts."""
+    midnight = datetime.combine(as_of + timedelta(days=1), datetime.min.time(), now.tzinfo)
+    end = min(midnight, now) if as_of == now.date() else midnight
+    return pd.Timestamp(end).tz_convert(UTC).tz_localize(None)
 
 
-def _codes(values: pd.Series, known: pd.Index) -> Codes:
-    codes: Codes = pd.Index(known, dtype="str").get_indexer(pd.Index(values)).astype(np.int32)
+def _moments(column: pa.ChunkedArray) -> pd.Series:
+    """Times of a column, UTC without a zone."""
+    return pd.Series(column.cast(pa.timestamp("us")).to_numpy(), dtype="M8[us]")
+
+
+def _words(column: pa.ChunkedArray) -> tuple[str, ...]:
+    return tuple(sorted(column.unique().drop_null().to_pylist()))
+
+
+def _codes(column: pa.ChunkedArray, known: Sequence[str] | pd.Index) -> Codes:
+    """Positions of a column's words among the known ones; −1 for none."""
+    coded = column.combine_chunks().dictionary_encode()
+    words = pd.Index(coded.dictionary.to_pylist(), dtype=object)
+    at = np.append(pd.Index(known, dtype=object).get_indexer(words), -1).astype(np.int32)
+    codes: Codes = at[coded.indices.fill_null(-1).to_numpy()]
     return codes
 
 
-def _metres(
-    rows: pd.DataFrame, shapes: Mapping[int, BaseGeometry], crs: str
-) -> tuple[Floats, Floats]:
-    """A point in each shape: its own, or one on the stretch or area."""
-    x, y = from_wgs84(rows["lon"], rows["lat"], crs)
-    if shapes:
-        wide = transform_geometries(np.array(list(shapes.values()), object), "EPSG:4326", crs)
-        middle = shapely.point_on_surface(wide)
-        x[list(shapes)], y[list(shapes)] = shapely.get_x(middle), shapely.get_y(middle)
-    return x, y
-
-
 def _lateness(
-    rows: pd.DataFrame, status: Codes, categories: Categories, as_of: date, timezone: str
-) -> tuple[Codes, Floats]:
-    """Lateness of each report at the end of `as_of`, or now while that day lasts; hours to fix."""
-    limits = {code: categories.limit_h(code) for code in rows["category"].unique()}
-    limit = pd.to_timedelta(rows["category"].map(limits).astype(float), unit="h")
-    due = rows["due_at"].fillna(rows["reported_at"] + limit)
-    zone = ZoneInfo(timezone)
-    midnight = datetime.combine(as_of + timedelta(days=1), datetime.min.time(), zone)
-    now = datetime.now(zone)
-    end = min(midnight, now) if as_of == now.date() else midnight
-    moment = pd.Timestamp(end).tz_convert(UTC).tz_localize(None)
-    closed = np.isin(status, CLOSED)
-    done = rows["closed_at"].where(closed, moment)
-    late = np.where((done > due).to_numpy(), LATE, IN_TIME).astype(np.int32)
-    late[closed & rows["closed_at"].isna().to_numpy()] = UNKNOWN
-    hours = (rows["closed_at"] - rows["reported_at"]) / pd.Timedelta(hours=1)
+    reported: pd.Series, due: pd.Series, fixed: pd.Series, limit_h: Floats,
+    closed: npt.NDArray[np.bool_], end: pd.Timestamp,
+) -> tuple[Codes, Floats]:  # fmt: skip
+    """Lateness of each report at `end`, and its hours to fix."""
+    due = due.fillna(reported + pd.to_timedelta(pd.Series(limit_h), unit="h"))
+    late = np.where(fixed.where(closed, end) > due, LATE, IN_TIME).astype(np.int32)
+    late[closed & fixed.isna()] = UNKNOWN
+    hours = (fixed - reported) / pd.Timedelta(hours=1)
     return late, hours.where(closed & (hours >= 0)).to_numpy(float)

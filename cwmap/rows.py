@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 import sqlalchemy as sa
 
 from cwmap import geopackage
@@ -97,7 +98,8 @@ def _stored(
     """Raw values of the rows with these keys; index: the key."""
     target = geopackage.TABLE[table.name]
     query = sa.select(target.c[table.key], *(target.c[c] for c in names))
-    rows = _fetch(connection.execute(query.where(geopackage.among(target.c[table.key], keys))), -1)
+    query = query.where(geopackage.among(target.c[table.key], keys))
+    rows = [row for part in _chunks(connection, query) for row in part]
     return pd.DataFrame(rows, columns=[table.key, *names], dtype=object).set_index(table.key)
 
 
@@ -113,19 +115,6 @@ def read_table(
 
     `newest` (reports only): that many, the latest reported first.
     """
-    parts = list(read_chunks(connection, table, columns, where, newest=newest))
-    return pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
-
-
-def read_chunks(
-    connection: sa.Connection,
-    table: Table,
-    columns: Sequence[str] | None = None,
-    where: sa.ColumnElement[bool] | None = None,
-    *,
-    newest: int | None = None,
-) -> Iterator[pd.DataFrame]:
-    """The same, `CHUNK` rows at a time; at least one frame, maybe empty."""
     target = geopackage.TABLE[table.name]
     if columns is None:
         columns = [c.name for c in table.stored] + (["geometry"] if table.shape else [])
@@ -136,20 +125,33 @@ def read_chunks(
         query = query.order_by(target.c[table.key])
     else:
         query = query.order_by(target.c.reported_at.desc(), target.c[table.key]).limit(newest)
+    parts = [geopackage.decode(rows, columns, table) for rows in _chunks(connection, query)]
+    return pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+
+
+def read_columns(connection: sa.Connection, table: Table, columns: Sequence[str]) -> pa.Table:
+    """All rows ordered by key, as Arrow columns: less time and a tenth of the memory.
+
+    Times as timestamps in UTC; `geometry` as it is stored, see `cwmap.geopackage.points`.
+    """
+    target = geopackage.TABLE[table.name]
+    query = sa.select(*(target.c[c] for c in columns)).order_by(target.c[table.key])
+    parts = [geopackage.in_columns(rows, columns, table) for rows in _chunks(connection, query)]
+    return pa.concat_tables(parts)
+
+
+def _chunks(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[list[tuple[Any, ...]]]:
+    """Rows as plain tuples, three times faster than SQLAlchemy's; at least one list, maybe empty."""
     result = connection.execute(query)
-    rows = _fetch(result, CHUNK)
-    yield geopackage.decode(rows, columns, table)
-    while len(rows) == CHUNK:
-        rows = _fetch(result, CHUNK)
-        if rows:
-            yield geopackage.decode(rows, columns, table)
-
-
-def _fetch(result: sa.CursorResult[Any], number: int) -> list[tuple[Any, ...]]:
-    """The next so many rows, −1 for all, as plain tuples: three times faster than SQLAlchemy's."""
     cursor = result.cursor
     assert cursor is not None
-    return list(cursor.fetchall() if number < 0 else cursor.fetchmany(number))
+    rows = list(cursor.fetchmany(CHUNK))
+    yield rows
+    while len(rows) == CHUNK:
+        rows = list(cursor.fetchmany(CHUNK))
+        if rows:
+            yield rows
+    result.close()
 
 
 def column(name: str, of: str) -> sa.ColumnElement[Any]:

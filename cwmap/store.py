@@ -20,12 +20,12 @@ import sqlalchemy as sa
 from cwmap import geopackage
 from cwmap.change import Change, Derived
 from cwmap.errors import WorkspaceError
-from cwmap.rows import Merged, column, compare, read_chunks, read_table, revision_of
+from cwmap.rows import Merged, column, compare, read_columns, read_table, revision_of
 from cwmap.settings import Settings, checked, settings_of
 from cwmap.tables import TABLES
 
 __all__ = [
-    "FILE", "Change", "Derived", "Merged", "Settings", "Workspace", "column", "read_chunks",
+    "FILE", "Change", "Derived", "Merged", "Settings", "Workspace", "column", "read_columns",
     "read_table", "revision_of",
 ]  # fmt: skip
 

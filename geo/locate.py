@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import os
 import uuid
-import zipfile
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -228,11 +227,8 @@ class PolygonIndex:
         """Read what `save` wrote. ValueError if it is damaged or of another version."""
         with Path(path).open("rb") as file:
             try:
-                if damaged := zipfile.ZipFile(file).testzip():
-                    raise ValueError(f"{damaged} is damaged")
-                file.seek(0)
                 with np.load(file, allow_pickle=False) as archive:
-                    stored = dict(archive)
+                    stored = dict(archive)  # reading a table compares its checksum
                 if stored["version"] != VERSION:
                     raise ValueError(f"version {stored['version']}, not {VERSION}")
                 pieces = np.split(stored["wkb"], stored["wkb_end"])[:-1]

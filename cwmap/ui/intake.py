@@ -145,7 +145,7 @@ def _show(
         _matching(understood.table, rows, checked.matched, file_id)
     with right:
         if checked.geometry is not None:
-            st.html(f'<h3 class="cw-h">位置（{label(checked.coords)}）</h3>')
+            st.html(f'<h3 class="cw-h">位置 · {label(checked.coords)}</h3>')
             _picture(_outlines(town), checked.geometry, key="intake-where")
             systems = ["auto", "wgs84", "cgcs2000", "gcj02", "bd09"]
             st.selectbox(

@@ -25,7 +25,8 @@ background:rgba(255,255,255,.94);box-shadow:0 2px 12px rgba(20,30,34,.18);font-f
 .cw-saved em.badge{font-style:normal;font-size:13px;color:#8a4b00;background:#ffe9c7;border-radius:5px;
 padding:1px 8px;margin-left:10px}
 .cw-swatches{display:flex;width:300px;margin-top:6px}.cw-swatches span{flex:1}
-.cw-swatches i{display:block;height:12px;background:var(--light)}.cw-swatches em{font-style:normal;font-size:12px;display:block;
+.cw-swatches i{display:block;height:12px;background:var(--light)}
+.cw-swatches em{font-style:normal;font-size:12px;display:block;
 transform:translateX(-50%);width:max-content}.cw-legend small{margin-left:8px;color:#687177}
 body{font-family:"PingFang SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif}
 </style>"""

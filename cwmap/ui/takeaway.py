@@ -9,6 +9,7 @@ import streamlit as st
 
 from cwmap import export, server
 from cwmap.captions import filter_caption
+from cwmap.layers import LAYERS
 from cwmap.town import Town
 from cwmap.ui import state
 from cwmap.ui.saved import saved_map
@@ -26,12 +27,11 @@ SYSTEMS = {
 
 def draw(town: Town) -> None:
     """Choose a layer, a format and a coordinate system; the file is made when asked for."""
-    st.html(
-        f'<p class="cw-empty">按当前筛选导出：{filter_caption(town, state.question())}。在“一张图”里改筛选，这里随之改变。</p>'
-    )
+    caption = filter_caption(town, state.question())
+    st.html(f'<p class="cw-empty">按当前筛选导出：{caption}。在“一张图”里改筛选，这里随之改变。</p>')
     one, two, three = st.columns(3)
     layer = one.selectbox(
-        "图层", list(export.LAYERS), format_func=export.LAYERS.__getitem__, key="out-layer"
+        "图层", list(LAYERS), format_func=LAYERS.__getitem__, key="out-layer"
     )
     formats = [f for f in FORMATS if f != ".tif" or layer == "heat"]
     ending = two.selectbox("格式", formats, format_func=FORMATS.__getitem__, key="out-format")
@@ -40,7 +40,7 @@ def draw(town: Town) -> None:
     )
     crs = town.settings.crs if system == "workspace" or ending == ".tif" else system
     mark = "_示例" if town.settings.synthetic else ""
-    name = f"{export.LAYERS[layer]}_{town.as_of:%Y%m%d}{'_GCJ02' if crs == 'gcj02' else ''}{mark}{ending}"
+    name = f"{LAYERS[layer]}_{town.as_of:%Y%m%d}{'_GCJ02' if crs == 'gcj02' else ''}{mark}{ending}"
     if st.button("生成文件", type="primary", key="out-make"):
         with st.spinner("正在生成…"):
             st.session_state["out-file"] = (name, *_made(town, layer, name, crs))

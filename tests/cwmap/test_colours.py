@@ -33,7 +33,8 @@ def test_breaks_are_five_rising_and_below_the_maximum(maximum: float) -> None:
     for steps in (breaks(maximum), even_breaks(maximum)):
         assert len(steps) == CLASSES - 1
         assert all(a < b for a, b in pairwise(steps))
-        assert 0 < steps[0] and steps[-1] <= maximum * (1 + 1e-9)
+        assert steps[0] > 0
+        assert steps[-1] <= maximum * (1 + 1e-9)
 
 
 @given(SIZES)
@@ -53,7 +54,9 @@ def test_a_heat_image_is_clear_where_nothing_is_and_ends_on_the_ramp() -> None:
     steps = even_breaks(60)
     image = Image.open(io.BytesIO(heat_png(density, steps, "light"))).convert("RGBA")
     assert image.getpixel((0, 0))[3] == 0
-    assert image.getpixel((1, 1))[:3] == tuple(int(RAMPS["light"][-1][i : i + 2], 16) for i in (1, 3, 5))
+    assert image.getpixel((1, 1))[:3] == tuple(
+        int(RAMPS["light"][-1][i : i + 2], 16) for i in (1, 3, 5)
+    )
     assert image.getpixel((1, 1))[3] > 200
 
 

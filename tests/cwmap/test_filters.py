@@ -10,7 +10,10 @@ from cwmap.errors import CwmapError
 from cwmap.filters import LISTS, Filter
 from cwmap.tables import REPORTS
 
-WORDS = st.text(st.characters(exclude_characters=",", exclude_categories=("Cs", "Zs", "Cc", "Zl", "Zp")), min_size=1)
+WORDS = st.text(
+    st.characters(exclude_characters=",", exclude_categories=("Cs", "Zs", "Cc", "Zl", "Zp")),
+    min_size=1,
+)
 LISTED = st.lists(WORDS, unique=True, max_size=4).map(tuple)
 DAYS = st.none() | st.dates()
 

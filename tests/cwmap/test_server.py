@@ -24,7 +24,9 @@ def test_every_answer_forbids_other_machines(client: TestClient) -> None:
     for path in ("/cwmap/health", "/cwmap/assets/map.js", "/cwmap/reports.json", "/nothing"):
         policy = client.get(path).headers["content-security-policy"]
         assert "default-src 'self'" in policy
-        assert "http:" not in policy and "https:" not in policy and "*" not in policy
+        assert "http:" not in policy
+        assert "https:" not in policy
+        assert "*" not in policy
 
 
 def test_the_scene_is_kept_by_the_browser_only_under_its_own_name(
@@ -32,14 +34,19 @@ def test_the_scene_is_kept_by_the_browser_only_under_its_own_name(
 ) -> None:
     digest, script = scene_script(demo_town)
     answer = client.get(f"/cwmap/scene-{digest}.js")
-    assert answer.content == script and "immutable" in answer.headers["cache-control"]
+    assert answer.content == script
+    assert "immutable" in answer.headers["cache-control"]
     old = client.get("/cwmap/scene-0123456789abcdef0123.js")
-    assert old.content == script and old.headers["cache-control"] == "no-store"
+    assert old.content == script
+    assert old.headers["cache-control"] == "no-store"
 
 
 def test_the_heat_image_follows_filter_and_theme(client: TestClient) -> None:
     url = "/cwmap/heat.png?from=2026-09-01&category="
-    images = {client.get(f"{url}{end}").content for end in ("", "road", "road&theme=dark", "road&bandwidth=300")}
+    images = {
+        client.get(f"{url}{end}").content
+        for end in ("", "road", "road&theme=dark", "road&bandwidth=300")
+    }
     assert len(images) == 4
     assert all(image.startswith(b"\x89PNG") for image in images)
 
@@ -60,7 +67,8 @@ def test_a_bad_question_is_answered_in_a_chinese_sentence(client: TestClient, pa
 
 
 @pytest.mark.parametrize(
-    "name", ["town.gpkg", "..%2Ftown.gpkg", "%2e%2e%2ftown.gpkg", "none.jpg", "..%5C..%5Cetc", "%00.jpg"]
+    "name",
+    ["town.gpkg", "..%2Ftown.gpkg", "%2e%2e%2ftown.gpkg", "none.jpg", "..%5C..%5Cetc", "%00.jpg"],
 )
 def test_only_photos_are_handed_out(client: TestClient, name: str) -> None:
     assert client.get(f"/cwmap/photos/{name}").status_code in (400, 404)
@@ -71,7 +79,8 @@ def test_a_photo_is_handed_out(client: TestClient, demo_workspace: Workspace) ->
     folder.mkdir(exist_ok=True)
     (folder / "井盖 1.JPG").write_bytes(b"\xff\xd8\xff\xd9")
     answer = client.get("/cwmap/photos/井盖 1.JPG")
-    assert answer.content == b"\xff\xd8\xff\xd9" and answer.headers["content-type"] == "image/jpeg"
+    assert answer.content == b"\xff\xd8\xff\xd9"
+    assert answer.headers["content-type"] == "image/jpeg"
 
 
 @pytest.mark.parametrize("path", ["/cwmap/assets/../server.py", "/cwmap/assets/%2e%2e/map.py"])

@@ -61,6 +61,23 @@ def towns(draw):
     return shuffled, size * draw(st.sampled_from([0.001, 0.01, 0.1, 5.0])), rng
 
 
+def grid_crossings(rings, grid):
+    """Points where edges cross the grid's lines, with their neighbours one ulp away."""
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    same = ring[1:] == ring[:-1]
+    a, b = xy[:-1][same], xy[1:][same]
+    points = []
+    for axis, origin in ((0, grid.x0), (1, grid.y0)):
+        from_, to = a[:, axis], b[:, axis]
+        line = origin + np.ceil((np.minimum(from_, to) - origin) / grid.cell_m) * grid.cell_m
+        cut = (from_ != to) & (line <= np.maximum(from_, to))
+        share = ((line - from_)[cut] / (to - from_)[cut])[:, None]
+        crossing = a[cut] + share * (b - a)[cut]
+        crossing[:, axis] = line[cut]
+        points += [crossing + step * np.spacing(crossing) for step in ((1, -1), (-1, 1), (0, 0))]
+    return np.concatenate(points)
+
+
 def hostile_points(polygons, grid, rng, number=60):
     """Vertices, points on edges, one ulp and 10 nm off, on cells' corners and borders, outside."""
     near = [shapely.get_coordinates(polygons)]
@@ -69,6 +86,7 @@ def hostile_points(polygons, grid, rng, number=60):
         some = rings[rng.integers(0, len(rings), number)]
         on_edge = shapely.line_interpolate_point(some, rng.random(number), normalized=True)
         near.append(shapely.get_coordinates(on_edge))
+        near.append(grid_crossings(some, grid))
     near = np.concatenate(near)
     column, row = rng.integers(0, grid.columns + 1, number), rng.integers(0, grid.rows + 1, number)
     corners = np.stack([grid.x0 + column * grid.cell_m, grid.y0 + row * grid.cell_m], axis=1)
@@ -349,12 +367,12 @@ def test_largest_share_by_hand():
         shapely.LineString(): -1,
     }
     assert largest_share(list(shapes), cells).tolist() == list(shapes.values())
-    # thirds of a metre, where halves differ in the last digit
-    thirds = [
-        shapely.box(WUDU[0] + i / 3, WUDU[1], WUDU[0] + (i + 1) / 3, WUDU[1] + 1) for i in (1, 0)
-    ]
-    across = line([(WUDU[0] + 1 / 6, WUDU[1] + 0.5), (WUDU[0] + 0.5, WUDU[1] + 0.5)])
-    assert largest_share([across, across.reverse()], thirds).tolist() == [0, 0]
+    # lines cut in half by the slanting border of two cells: the halves differ in the last digit
+    corners = np.array([(-99, -33), (99, 33), (99, 999), (-99, 999)])
+    cells_ = shapely.polygons([WUDU + corners, WUDU - corners])
+    reach = np.random.default_rng(9).integers(1, 9000, (200, 1, 2)) / 128
+    halves = shapely.linestrings(WUDU + np.concatenate([reach, -reach], axis=1))
+    assert not largest_share(halves, cells_).any()
     with pytest.raises(ValueError, match=r"at positions 1$"):
         largest_share([shapely.box(0, 0, 1, 1), shapely.Point(1, 1)], cells)
     with pytest.raises(ValueError, match="invalid geometries at positions 0"):

@@ -80,6 +80,18 @@ def test_distance_limit_ties_and_hostile_points_by_hand():
     np.testing.assert_array_equal(found_m, expected_m)
 
 
+def test_the_far_corner_of_a_cell_may_be_nearer_to_another_polygon():
+    polygons = [shapely.box(-200.1, -200.1, -200, -200), shapely.box(200, 200, 200.1, 200.1)]
+    index = NearestIndex.build(polygons, max_m=500.0, cell_m=40.0)
+    rng = np.random.default_rng(2)
+    along = rng.uniform(-150, 150, 20_000)
+    x, y = along + rng.normal(0, 1, len(along)), -along + rng.normal(0, 1, len(along))
+    found, found_m = index.query(x, y)
+    expected, expected_m = nearest_of_all(polygons, x, y, 500.0)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(found_m, expected_m)
+
+
 def test_county_with_many_vertices_stays_small_and_exact(monkeypatch):
     rng = np.random.default_rng(1)
     polygons = [

@@ -33,7 +33,10 @@ class Served:
 
     def town(self) -> Town:
         """The served workspace as this process reads it."""
-        return open_town(Workspace.open(self.folder))
+        return open_town(self.workspace())
+
+    def workspace(self) -> Workspace:
+        return Workspace.open(self.folder)
 
     def health(self) -> dict[str, Any]:
         with urllib.request.urlopen(f"{self.url}/cwmap/health", timeout=20) as answer:

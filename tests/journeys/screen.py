@@ -168,6 +168,38 @@ class Screen:
         """What stands in all parts that a selector finds, as it is read."""
         return "\n".join(self.page.locator(selector).all_inner_texts())
 
+    def latin(self) -> list[str]:
+        """Pieces of text on the page that read as English: three Latin letters and more."""
+        found: list[str] = self.page.evaluate(
+            """() => { const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+            const found = new Set(), range = document.createRange();
+            for (let node; (node = walk.nextNode());) {
+              const parent = node.parentElement;
+              if (!/[A-Za-z]{3,}/.test(node.data) || parent.closest('script, style, noscript, ' +
+                'canvas, [data-testid=stIconMaterial]')) continue;
+              if (!parent.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+              range.selectNodeContents(node);
+              const box = range.getBoundingClientRect();
+              if (parseFloat(getComputedStyle(parent).fontSize) > 0 && box.width > 1 &&
+                box.height > 1 && box.right > 0 && box.bottom > 0) found.add(node.data);
+            }
+            for (const box of document.querySelectorAll('input, textarea'))
+              if (!box.value && box.placeholder && box.checkVisibility()) found.add(box.placeholder);
+            return [...found]; }"""
+        )
+        allowed = re.compile(
+            r"GCJ|WGS|CGCS|GPS|EPSG|BD-09|QGIS|ArcGIS|GeoPackage|Shapefile|Excel|WPS|CSV|GeoJSON|KML"
+            r"|FlatGeobuf|GeoParquet|GeoTIFF|xlsx|xls|csv|shp|zip|gpkg|geojson|kml|GB18030|COORD[XY]",
+            re.IGNORECASE,
+        )
+        return [text for text in found if re.search("[A-Za-z]{3,}", allowed.sub("", text))]
+
+    def choose(self, key: str, option: str) -> None:
+        """Choose in a select box by its key and the beginning of the option's text."""
+        box = self.page.locator(f".st-key-{key}")
+        box.get_by_role("combobox").click()
+        self.page.get_by_role("option").filter(has_text=option).first.click()
+
     def question(self) -> Filter:
         """The filter that the address means."""
         return Filter.from_query(dict(parse_qsl(urlsplit(self.page.url).query)))

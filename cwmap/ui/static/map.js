@@ -388,6 +388,10 @@
       this.map.setView([lat, lon], zoom, { animate: false });
       this.moved = true;
     }
+    // With every filter Streamlit writes the address anew, without what it does not know of.
+    if (host && host.navigation) {
+      host.navigation.addEventListener("currententrychange", () => this.rememberView());
+    }
     this.map.on("dragstart zoomstart", () => { if (!this.homing) this.moved = true; });
   };
 
