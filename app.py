@@ -9,6 +9,7 @@ if __name__ == "__main__":  # Streamlit draws a page
     frame.doors(
         {
             "map": ("pages/map.py", "一张图"),
+            "hotspots": ("pages/hotspots.py", "热点"),
             "reports": ("pages/reports.py", "问题清单"),
             "data": ("pages/data.py", "数据"),
         }

@@ -190,7 +190,8 @@ def export(
     from cwmap.store import Workspace
     from cwmap.town import open_town
 
-    store, question = Workspace.open(workspace), Filter.from_query(words)
+    question = Filter.from_query({k: v.replace("，", ",") for k, v in words.items()})
+    store = Workspace.open(workspace)
     done = exporting.export(
         open_town(store), store, layer, file, question, crs=crs, bandwidth_m=bandwidth,
         encoding=encoding, step=step,

@@ -17,6 +17,13 @@ RAMPS = {
     "light": ("#fbe8b0", "#f8c66b", "#ef934a", "#d7573f", "#a62648", "#63174d"),
     "dark": ("#3f2c5a", "#74316b", "#ad3d63", "#dd5f43", "#f39a52", "#fbdf8f"),
 }
+SPOT_COLOURS = {
+    "light": {"hot99": "#b2182b", "hot95": "#e06a4c", "hot90": "#f6bfa1",
+              "cold90": "#c3dcec", "cold95": "#7fb3d5", "cold99": "#3a78b0"},
+    "dark": {"hot99": "#ff6b57", "hot95": "#c9503f", "hot90": "#7d3f38",
+             "cold90": "#2c4a60", "cold95": "#3f76a0", "cold99": "#6fb1e0"},
+}  # fmt: skip
+"""Class of `geo.hotspots.CLASSES` → colour; what is not significant has none."""
 CLASSES = len(RAMPS["light"])
 _SERIES = (1.0, 2.0, 5.0)
 _STEPS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 8.0)

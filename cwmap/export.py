@@ -25,13 +25,12 @@ from cwmap.filters import Filter
 from cwmap.geofiles import write_fgb, write_geojson, write_gpkg, write_parquet
 from cwmap.geotiff import write_geotiff
 from cwmap.kml import write_kml
-from cwmap.layers import LAYERS, layer_columns, layer_frame, layer_name
+from cwmap.layers import LAYERS, layer_columns, layer_frame, layer_name, layer_notes
 from cwmap.outgoing import Outgoing, as_texts, facts_of
 from cwmap.shapefile import encoding_of, write_shapefile
 from cwmap.store import Workspace
 from cwmap.symbology import symbology
 from cwmap.town import Town
-from cwmap.trends import hotspots
 from cwmap.workbook import write_sheet
 from geo.coordinates import from_wgs84, transform_geometries
 
@@ -108,7 +107,7 @@ def export(
     if ending == ".kml" and system.name not in ("EPSG:4326", "EPSG:4490", *_OFFSETS):
         raise CwmapError(f"KML 只能用经纬度，不能用 {crs}；请去掉坐标系选项，或换一种格式。")
     frame = layer_frame(town, workspace, layer, question, bandwidth_m)
-    notes = (*_doubts(system, town), *(hotspots(town, question).notes if layer == "cells" else ()))
+    notes = (*_doubts(system, town), *layer_notes(town, layer, question))
     out = Outgoing(
         layer, _moved(frame, system, crs), layer_columns(town, layer),
         symbology(layer, frame, town.categories.groups),
@@ -116,20 +115,24 @@ def export(
     )  # fmt: skip
     step("写入文件", 0.5)
     with _replacing(path) as part:
-        _write(out, part, ending, system, encoding)
+        more = _write(out, part, ending, system, encoding)
     step("完成", 1.0)
-    return Exported(layer, len(frame), str(path), notes)
+    return Exported(layer, len(frame), str(path), (*notes, *more))
 
 
-def _write(out: Outgoing, path: Path, ending: str, system: System, encoding: str | None) -> None:
+def _write(
+    out: Outgoing, path: Path, ending: str, system: System, encoding: str | None
+) -> list[str]:
+    """Write, and return what the format could not hold."""
     writers = {".gpkg": write_gpkg, ".geojson": write_geojson, ".fgb": write_fgb,
                ".parquet": write_parquet, ".kml": write_kml}  # fmt: skip
     if ending in writers:
         writers[ending](out, path)
     elif ending in (".shp", ".zip"):
-        write_shapefile(out, path, encoding_of(encoding))
+        return write_shapefile(out, path, encoding_of(encoding))
     else:
         _write_table(out, path, system)
+    return []
 
 
 def _write_table(out: Outgoing, path: Path, system: System) -> None:
@@ -247,7 +250,8 @@ def _replacing(path: Path) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix=".cwmap-", dir=path.parent) as folder:
             yield Path(folder, path.name)
             made = [part for part in Path(folder).iterdir() if part.is_file()]
-            for part in sorted(made, key=lambda part: part.name == path.name):
+            # The file itself first: if another program holds it, nothing has changed yet.
+            for part in sorted(made, key=lambda part: part.name != path.name):
                 part.replace(path.parent / part.name)
             for end in (".sbn", ".sbx", ".qix") if path.suffix == ".shp" else ():
                 path.with_suffix(end).unlink(missing_ok=True)  # indexes of the old shapes

@@ -14,7 +14,7 @@ from cwmap.tables import TABLES
 from cwmap.town import CLOSED, IN_TIME, LATE, OPEN, PLACED, STATUSES, Town, View
 from geo.coordinates import to_wgs84
 from geo.heat import Kernel
-from geo.hotspots import empirical_bayes_rate
+from geo.hotspots import Rates, empirical_bayes_rate
 
 Counts = npt.NDArray[np.int64]
 
@@ -124,22 +124,23 @@ def lanes(town: Town, question: Filter) -> pd.DataFrame:
     """Lanes with their counts, rate and rank; index lane_id, ordered by id.
 
     `rate_per_100m` is the plain rate; `rank` orders the rate shrunk by empirical Bayes (Marshall
-    1991), so that a 20 m lane with one report does not top the list. Lanes without a report share
-    the last rank.
+    1991), so that a 20 m lane with one report does not top the list; `rate_low` and `rate_high` are
+    the bounds of its middle 90 %. Lanes without a report share the last rank.
     """
     frame = town.layers["lanes"]
     counts = place_counts(town, town.view(question), "lanes")
     hundreds = (frame["length_m"] / 100).to_numpy(float)
     rate = np.divide(counts["reports"], hundreds, out=np.full(len(frame), np.nan), where=hundreds > 0)
-    shrunk = rate
+    shrunk = Rates(rate, rate, rate)
     if counts["reports"].sum():
-        shrunk = empirical_bayes_rate(counts["reports"].to_numpy(float), hundreds).rate
-    order = pd.Series(np.where(counts["reports"] > 0, shrunk, -1.0), frame.index)
+        shrunk = empirical_bayes_rate(counts["reports"].to_numpy(float), hundreds)
+    order = pd.Series(np.where(counts["reports"] > 0, shrunk.rate, -1.0), frame.index)
     return pd.DataFrame(
         {
             "name": frame["name"], "community_id": frame["community_id"],
             "length_m": frame["length_m"], "area_m2": frame["area_m2"], **counts,
-            "rate_per_100m": rate, "rate_shrunk": shrunk,
+            "rate_per_100m": rate, "rate_shrunk": shrunk.rate, "rate_low": shrunk.low,
+            "rate_high": shrunk.high,
             "rank": order.rank(method="min", ascending=False).astype(int),
         }
     )  # fmt: skip

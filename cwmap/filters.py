@@ -47,7 +47,7 @@ class Filter:
         """From a link's query or the command line's words; other words are not looked at."""
         values: dict[str, tuple[str, ...]] = {}
         for word in LISTS:
-            parts = (part.strip() for part in (query.get(word) or "").replace("，", ",").split(","))
+            parts = (part.strip() for part in (query.get(word) or "").split(","))
             values[word] = tuple(dict.fromkeys(part for part in parts if part))
         return cls(start=_date(query.get("from")), end=_date(query.get("to")), **values)
 

@@ -226,7 +226,7 @@ def points(blobs: pa.ChunkedArray) -> tuple[Floats, Floats, dict[int, BaseGeomet
     plain = pc.equal(pc.binary_length(blob), len(_POINT) + 16).fill_null(False)
     at = np.flatnonzero(plain)
     data = blob.filter(plain)
-    raw = np.frombuffer(b"".join(data.to_pylist()), np.uint8).reshape(len(at), -1)
+    raw = np.frombuffer(b"".join(data.to_pylist()), np.uint8).reshape(-1, len(_POINT) + 16)
     ours = (raw[:, : len(_POINT)] == np.frombuffer(_POINT, np.uint8)).all(axis=1)
     xy = np.full((len(blob), 2), np.nan)
     xy[at[ours]] = raw[ours, len(_POINT) :].copy().view("<f8")

@@ -43,4 +43,4 @@ def _metadata(facts: Mapping[str, str]) -> str:
     root = ET.Element("GDALMetadata")
     for name, text in facts.items():
         ET.SubElement(root, "Item", name=name).text = text
-    return ET.tostring(root, encoding="us-ascii").decode()  # Chinese as character references
+    return str(ET.tostring(root, encoding="us-ascii"), "ascii")  # Chinese as character references

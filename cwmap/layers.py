@@ -10,14 +10,13 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from cwmap import figures
+from cwmap import emerging, figures, hotspots
 from cwmap.errors import CwmapError, UnknownName
 from cwmap.filters import Filter
 from cwmap.privacy import masked
-from cwmap.store import Workspace, read_table, revision_of
+from cwmap.store import Workspace, column, read_table, revision_of
 from cwmap.tables import AREAS, CELLS, COMMUNITIES, FACILITIES, LANES, REPORTS, Column
 from cwmap.town import LATE, OPEN, Town
-from cwmap.trends import hotspots
 from geo.coordinates import transform_geometries
 from geo.heat import contours, nice_levels
 
@@ -26,7 +25,9 @@ LAYERS: dict[str, str] = {
     "communities": "社区", "areas": "片区",
 }  # fmt: skip
 HEAT_STEPS = 6
-_CONTROL = dict.fromkeys(c for c in range(32) if chr(c) not in "\t\n\r")
+_ASKED = 20_000  # ids that one query asks for; more are picked from the whole table
+# Characters that no program shows and XML forbids.
+_UNSEEN = dict.fromkeys([*(c for c in range(32) if chr(c) not in "\t\n\r"), 0xFFFE, 0xFFFF])
 
 _PLACE = (Column("lon", "经度", "number"), Column("lat", "纬度", "number"))
 _COUNTS = (
@@ -46,18 +47,19 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
     "lanes": (
         LANES["lane_id"], LANES["name"], LANES["community_id"], LANES["length_m"], LANES["area_m2"],
         *_COUNTS, Column("rate_per_100m", "每百米问题数", "number"),
-        Column("rate_shrunk", "每百米问题数（收缩后）", "number"), Column("rank", "名次", "integer"),
+        Column("rate_shrunk", "每百米问题数（收缩后）", "number"),
+        Column("rate_low", "收缩后下限（90%）", "number"), Column("rate_high", "收缩后上限（90%）", "number"),
+        Column("rank", "名次", "integer"),
     ),
     "cells": (
         CELLS["cell_id"], CELLS["name"], CELLS["area_m2"], *_COUNTS,
         Column("rate_per_ha", "每公顷问题数", "number"),
         Column("gi_z", "Gi* z 值", "number"), Column("gi_p", "Gi* p 值", "number"),
         Column("gi_q", "Gi* q 值", "number"),
-        Column("hotspot", "冷热点", "choice", labels={
-            "hot99": "热点（99%）", "hot95": "热点（95%）", "hot90": "热点（90%）", "none": "不显著",
-            "cold90": "冷点（90%）", "cold95": "冷点（95%）", "cold99": "冷点（99%）"}),
-        Column("trend", "趋势", "choice", labels={
-            "increasing": "上升", "decreasing": "下降", "none": "无明显变化"}),
+        Column("hotspot", "冷热点", "choice", labels=hotspots.LABELS),
+        Column("confirmed", "冷热点（置换检验）", "choice", labels=hotspots.LABELS),
+        Column("trend", "时空类型", "choice", labels=emerging.LABELS),
+        Column("direction", "升降", "choice", labels=emerging.DIRECTIONS),
     ),
     "heat": (
         Column("level_min", "密度下限", "number", unit="件/公顷"),
@@ -111,7 +113,9 @@ def layer_frame(
         rows = figures.lanes(town, question).assign(geometry=_shapes(town, layer)).reset_index()
     elif layer == "cells":
         counted = figures.cells(town, question).assign(geometry=_shapes(town, layer))
-        rows = counted.join(hotspots(town, question).cells).reset_index()
+        over_time = emerging.emerging(town, question).units[["trend", "direction"]]
+        found = hotspots.hotspots(town, question).units[["gi_z", "gi_p", "gi_q", "hotspot", "confirmed"]]
+        rows = counted.join([found, over_time]).reset_index()
     else:
         counts = figures.place_counts(town, town.view(question), layer)
         rows = pd.DataFrame(town.layers[layer]).join(counts).reset_index()
@@ -122,24 +126,33 @@ def layer_frame(
     return gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4326").reset_index(drop=True)
 
 
-def _typed(values: pd.Series, column: Column) -> pd.Series:
-    if column.kind in ("number", "integer", "time"):
+def _typed(values: pd.Series, like: Column) -> pd.Series:
+    if like.kind in ("number", "integer", "time"):
         return values
-    text = values.astype("str")
-    if column.kind == "text" and not column.name.endswith("_id"):
-        # What no program can show is left out; what is nobody's business is hidden.
-        text = text.map(lambda t: masked(t.translate(_CONTROL)), na_action="ignore")
+    text = values.astype("str").map(lambda t: t.translate(_UNSEEN), na_action="ignore")
+    if like.kind == "text" and not like.name.endswith("_id"):
+        text = text.map(masked, na_action="ignore")
     return text
+
+
+def layer_notes(town: Town, layer: str, question: Filter) -> tuple[str, ...]:
+    """How a layer was computed, and what its reader must know."""
+    if layer != "cells":
+        return ()
+    found, over_time = hotspots.hotspots(town, question), emerging.emerging(town, question)
+    return (found.caption, *found.notes, over_time.caption, *over_time.notes)
 
 
 def _reports(town: Town, workspace: Workspace, question: Filter) -> pd.DataFrame:
     chosen = town.selected(town.view(question))
+    ids = town.reports.ids[chosen]
+    where = column("report_id", "reports").in_(ids.tolist()) if len(ids) <= _ASKED else None
     wanted = [c.name for c in REPORTS.stored if c in _COLUMNS["reports"]]
     with workspace.reading() as connection:
         if revision_of(connection) != town.revision:
             raise CwmapError("数据刚刚有更新；请稍候几秒，再导出一次。")
-        rows = read_table(connection, REPORTS, [*wanted, "category", "geometry"])
-    rows = rows.set_index("report_id", drop=False).loc[town.reports.ids[chosen]]
+        rows = read_table(connection, REPORTS, [*wanted, "category", "geometry"], where)
+    rows = rows.set_index("report_id", drop=False).loc[ids]
     late = np.isin(town.reports.status[chosen], OPEN) & (town.reports.lateness[chosen] == LATE)
     zone = town.settings.timezone
     times = {

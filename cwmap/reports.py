@@ -43,10 +43,12 @@ class Reports:
     """Reports as parallel arrays, the first reported first. `x`, `y` in metres, NaN without a place.
 
     `category` and `source` are positions in `codes` and `sources`, `place[table]` in the ids of
-    that table, −1 for none. `day` counts from `first_day`, in local time.
+    that table, −1 for none. `day` counts from `first_day`, in local time; `hour` is the local hour,
+    −1 at midnight sharp, which is how a date without a time is kept.
     """
 
     day: Codes
+    hour: Codes
     category: Codes
     status: Codes
     lateness: Codes
@@ -98,10 +100,12 @@ def read_reports(
         x[at], y[at] = shapely.get_x(middle), shapely.get_y(middle)
     place = {name: _codes(rows[TABLES[name].key], known) for name, known in ids.items()}
     day = (days - pd.Timestamp(first_day)).dt.days.to_numpy(np.int32)
+    hour = local.dt.hour.where(local != days, -1).to_numpy(np.int32)
     rank = np.empty(len(order), np.intp)
     rank[order] = np.arange(len(order))
     return Reports(
-        day=day[order], category=category[order], status=status[order], lateness=lateness[order],
+        day=day[order], hour=hour[order], category=category[order], status=status[order],
+        lateness=lateness[order],
         source=_codes(rows["source"], sources)[order],
         placed=_codes(rows["placed_by"], PLACED)[order],
         place={name: found[order] for name, found in place.items()}, x=x[order], y=y[order],

@@ -18,6 +18,8 @@ from cwmap.tables import Table
 CHUNK = 50_000
 """Rows that are in hand at once, so that memory does not grow with the number of rows."""
 
+_FETCHED = 10_000  # rows at once from the cursor: they stay in the processor's cache
+
 Mask = npt.NDArray[np.bool_]
 
 
@@ -145,10 +147,10 @@ def _chunks(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[list[t
     result = connection.execute(query)
     cursor = result.cursor
     assert cursor is not None
-    rows = list(cursor.fetchmany(CHUNK))
+    rows = list(cursor.fetchmany(_FETCHED))
     yield rows
-    while len(rows) == CHUNK:
-        rows = list(cursor.fetchmany(CHUNK))
+    while len(rows) == _FETCHED:
+        rows = list(cursor.fetchmany(_FETCHED))
         if rows:
             yield rows
     result.close()

@@ -28,26 +28,26 @@ _MISSING = "〓"  # stands for what GBK cannot write
 _ENDING: dict[Geometry, str] = {"point": "", "line": "_line", "polygon": "_area"}
 
 
-def write_shapefile(out: Outgoing, path: Path, encoding: str = "UTF-8") -> None:
-    """A .shp with its companions, or a .zip of them.
+def write_shapefile(out: Outgoing, path: Path, encoding: str = "UTF-8") -> list[str]:
+    """A .shp with its companions, or a .zip of them. Returns what the format could not hold.
 
     Beside it lie 字段说明.csv (short field names and what they mean) and 说明.csv (the metadata).
     Texts are cut at 254 bytes; times are text.
     """
-    if path.suffix.lower() != ".zip":
-        _write(out, path.with_suffix(".shp"), encoding, f"{path.stem}_")
-        return
+    if path.suffix != ".zip":
+        return _write(out, path, encoding, f"{path.stem}_")
     folder = path.with_name(f"{path.name}.folder")
     folder.mkdir()
     stem = path.name[:-4].removesuffix(".shp") or out.layer
-    _write(out, folder / f"{stem}.shp", encoding, "")
+    notes = _write(out, folder / f"{stem}.shp", encoding, "")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         # The layer itself first: it is the one that most programs open.
         for part in sorted(folder.iterdir(), key=lambda p: (p.stem != stem, p.name)):
             archive.write(part, part.name)
+    return notes
 
 
-def _write(out: Outgoing, path: Path, encoding: str, prefix: str) -> None:
+def _write(out: Outgoing, path: Path, encoding: str, prefix: str) -> list[str]:
     names = short_names([column.name for column in out.columns])
     frame, notes = _fitting(text_times(out.frame), encoding)
     kinds = out.kinds
@@ -72,6 +72,7 @@ def _write(out: Outgoing, path: Path, encoding: str, prefix: str) -> None:
     ):  # fmt: skip
         sheet = pd.DataFrame(rows, columns=labels, dtype="str")
         write_sheet(path.with_name(f"{prefix}{title}.csv"), sheet, headers={}, text_columns=labels)
+    return notes
 
 
 def _values(column: Column) -> str:

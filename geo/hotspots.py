@@ -79,14 +79,21 @@ def two_sided_p(z: npt.ArrayLike) -> Floats:
 
 
 def permutation_p(
-    values: npt.ArrayLike, adjacency: Adjacency, permutations: int = 9_999, seed: int = 0
+    values: npt.ArrayLike,
+    adjacency: Adjacency,
+    permutations: int = 9_999,
+    seed: int = 0,
+    *,
+    conditional: bool = True,
 ) -> Floats:
-    """Two-sided p of Gi* by conditional permutation, (n,): no assumption about the distribution.
+    """Two-sided p of Gi* by permutation, (n,): no assumption about the distribution.
 
     Under the null hypothesis the unit keeps its value and its k neighbours hold k of the other
-    values, drawn without replacement. p = 2 (r + 1) / (permutations + 1), at most 1, with r the
-    smaller number of draws whose sum is at least, or at most, the observed one. The same seed gives
-    the same answer. ValueError: as getis_ord, or no permutations.
+    values, drawn without replacement; if not conditional, the unit and its neighbours hold k + 1 of
+    all values, which is the null hypothesis that the mean and variance of Gi* belong to. p =
+    2 (r + 1) / (permutations + 1), at most 1, with r the smaller number of draws whose sum is at
+    least, or at most, the observed one. The same seed gives the same answer. ValueError: as
+    getis_ord, or no permutations.
 
     All units share the draws: each draw is the head of one random order of all units, and a unit
     that meets itself among its k takes the next one instead, which is the same as leaving it out of
@@ -102,11 +109,9 @@ def permutation_p(
     observed = adjacency.astype(np.float64) @ deviation
     # Sums in another order differ in the last digits; equal sums must count as equal.
     slack = 1e-9 * np.abs(deviation).max() * max(1, k.max())
-    random = np.random.default_rng(seed)
-    head = int(k.max()) + 1
-    heads = np.empty((permutations, head), np.int64)
-    for draw in heads:
-        draw[:] = random.choice(len(y), head, replace=False)
+    if not conditional:
+        observed, k = observed + deviation, k + 1
+    heads = _heads(permutations, len(y), int(k.max()) + conditional, seed)
     # sums[r, k]: the first k of draw r.
     sums = np.cumsum(np.pad(deviation[heads], ((0, 0), (1, 0))), axis=1)
     least, most = np.empty(len(y), np.int64), np.empty(len(y), np.int64)
@@ -116,14 +121,30 @@ def permutation_p(
         least[units] = permutations - np.searchsorted(ordered, observed[units] - slack, "left")
         most[units] = np.searchsorted(ordered, observed[units] + slack, "right")
 
-    # Who met itself: among the first k of a draw.
-    row, place = np.nonzero(np.arange(head) < k[heads])
-    unit = heads[row, place]
-    wrong = sums[row, k[unit]] - observed[unit]
-    right = sums[row, k[unit] + 1] - deviation[unit] - observed[unit]
-    np.add.at(least, unit, (right >= -slack).astype(int) - (wrong >= -slack))
-    np.add.at(most, unit, (right <= slack).astype(int) - (wrong <= slack))
+    if conditional:
+        # Who met itself: among the first k of a draw.
+        row, place = np.nonzero(np.arange(heads.shape[1]) < k[heads])
+        unit = heads[row, place]
+        wrong = sums[row, k[unit]] - observed[unit]
+        right = sums[row, k[unit] + 1] - deviation[unit] - observed[unit]
+        np.add.at(least, unit, (right >= -slack).astype(int) - (wrong >= -slack))
+        np.add.at(most, unit, (right <= slack).astype(int) - (wrong <= slack))
     return np.minimum(1.0, 2 * (np.minimum(least, most) + 1) / (permutations + 1))
+
+
+def _heads(draws: int, n: int, size: int, seed: int) -> npt.NDArray[np.int64]:
+    """(draws, size): each row the head of a random order of n units, without repetition."""
+    random = np.random.default_rng(seed)
+    if size**2 > 4 * n:  # nearly all rows would repeat
+        rows = (random.choice(n, size, replace=False) for _ in range(draws))
+        return np.fromiter(rows, np.dtype((np.int64, size)), draws)
+    heads = random.integers(n, size=(draws, size))
+    repeat = np.arange(draws)
+    while len(repeat):
+        ordered = np.sort(heads[repeat], axis=1)
+        repeat = repeat[(ordered[:, 1:] == ordered[:, :-1]).any(axis=1)]
+        heads[repeat] = random.integers(n, size=(len(repeat), size))
+    return heads
 
 
 def benjamini_hochberg(p: npt.ArrayLike) -> Floats:

@@ -78,7 +78,7 @@ def worst(town: Town) -> None:
             key = f"worst-{at}"
             bars.append(f".st-key-{key} button{{--share:{100 * lane['rate_shrunk'] / most:.1f}%}}")
             chosen = state.look().picked == ("lanes", lane_id)
-            name = _plain(figures.place_name(town, "lanes", str(lane_id)))
+            name = plain(figures.place_name(town, "lanes", str(lane_id)))
             st.button(
                 f"{at} {name} *{lane['reports']:,} 件* **{lane['rate_per_100m']:.1f}**",
                 key=key, width="stretch", type="primary" if chosen else "tertiary",
@@ -269,6 +269,6 @@ def _shown(table: str, name: str, value: object) -> str:
     return TABLES[table][name].shown(value) if isinstance(value, str) else ""
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text for a Streamlit label, without what its Markdown would read."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|~:$" else c for c in text)

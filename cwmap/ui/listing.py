@@ -28,13 +28,20 @@ def draw(town: Town) -> None:
     placed = st.pills("定位方式", list(PLACED), format_func=labels.__getitem__, key="w-placed")
     total, ids = figures.listed(town, state.question(), placed, MOST)
     shown = f"，列出最近 {MOST} 件" if total > MOST else ""
-    st.html(f'<p class="cw-empty">{filter_caption(town, state.question())}：共 {total:,} 件{shown}</p>')
+    st.html(
+        f'<p class="cw-empty">{filter_caption(town, state.question())}：共 {total:,} 件{shown}</p>'
+    )
     if placed == "unplaced" and total:
         st.info(
             "这些问题没有坐标，也没有写明能认出的巷道。在表格里补上坐标或巷道名称，再导入一次即可落到图上。"
         )
     if total:
-        st.dataframe(_rows(town, ids), hide_index=True, height="content" if total < 16 else 640, key="listing")
+        st.dataframe(
+            _rows(town, ids),
+            hide_index=True,
+            height="content" if total < 16 else 640,
+            key="listing",
+        )
 
 
 def _rows(town: Town, ids: list[str]) -> pd.DataFrame:

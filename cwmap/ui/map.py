@@ -7,7 +7,7 @@ whose one element hands a state to `CWMap.paint` (static/map.js), which recolour
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,8 +20,9 @@ from jinja2 import Template
 from streamlit_folium import st_folium
 
 from cwmap import figures
-from cwmap.colours import RAMPS, breaks, classes
+from cwmap.colours import RAMPS, SPOT_COLOURS, breaks, classes
 from cwmap.filters import Filter
+from cwmap.hotspots import LABELS, Hotspots
 from cwmap.town import Town
 from cwmap.ui.assets import asset_url, localize
 from cwmap.ui.look import Look
@@ -98,7 +99,7 @@ def paint_state(
         "fly": fly,
     }
     if look.picked and look.picked[0] != "reports":
-        state["chosen"] = {"layer": look.picked[0], "id": look.picked[1]}
+        state["chosen"] = {"layer": look.picked[0], "ids": [look.picked[1]]}
     if look.surface == "cells":
         state["cells"] = place_values(figures.cells(town, question), "cells")
         state["lanes"] = None  # the cells are to be pointed at
@@ -109,6 +110,32 @@ def paint_state(
         query |= {"bandwidth": str(look.bandwidth_m or figures.bandwidths_m(town)[2])}
         state["heat"] = {"query": urlencode(query), "bounds": heat_bounds(town)}
     return state
+
+
+def hotspot_state(
+    found: Hotspots, look: Look, chosen: Sequence[str], fly: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The map of hot and cold units, for `CWMap.paint`; `chosen`: ids of the spot in hand."""
+    units = found.units
+    order = list(SPOT_COLOURS["light"])
+    codes = [order.index(c) if c in order else -1 for c in units["confirmed"]]
+    values = {
+        "classes": "".join("-" if k < 0 else str(k) for k in codes),
+        "colours": {theme: list(ramp.values()) for theme, ramp in SPOT_COLOURS.items()},
+        "counts": units["reports"].tolist(),
+        "rates": [None] * len(units),
+        "unit": "",
+        "words": [*(LABELS[c] for c in order), LABELS["none"]],
+        "said": [k if k >= 0 else len(order) for k in codes],
+        "opacity": 0.78,
+        "edge": found.method.units == "cells",
+    }
+    painted = {"cells": None, "lanes": None, found.method.units: values}
+    return {
+        "show": [w for w in look.show if w != "reports"], "surface": True, "colours": RAMPS,
+        "heat": None, **painted, "reports": None, "fly": fly,
+        "chosen": {"layer": found.method.units, "ids": list(chosen)} if chosen else None,
+    }  # fmt: skip
 
 
 def place_values(table: pd.DataFrame, layer: str) -> dict[str, Any]:

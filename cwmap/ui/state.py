@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -99,22 +100,28 @@ def pick(layer: str | None, place_id: str = "", *, fly: bool = False) -> None:
     """Choose a lane, a cell or a report (None: nothing), and go there on the map if asked."""
     show(picked=(layer, place_id) if layer else None)
     if fly and layer:
-        turn = st.session_state.get("flight", {}).get("turn", 0) + 1
-        st.session_state["flight"] = {"layer": layer, "id": place_id, "turn": turn}
+        go(layer, [place_id])
+
+
+def go(layer: str, ids: Sequence[str]) -> None:
+    """Tell the map to go to places of a layer."""
+    turn = st.session_state.get("flight", {}).get("turn", 0) + 1
+    st.session_state["flight"] = {"layer": layer, "ids": list(ids), "turn": turn}
 
 
 def flight(town: Town) -> dict[str, Any] | None:
     """Where the map was last told to go: bounds in degrees and a number that tells a new order."""
     order = st.session_state.get("flight")
-    if not order or order["id"] not in town.layers[order["layer"]].index:
+    if not order:
         return None
-    west, south, east, north = town.layers[order["layer"]].geometry[order["id"]].bounds
+    shapes = town.layers[order["layer"]].geometry
+    west, south, east, north = shapes[shapes.index.isin(order["ids"])].total_bounds
     return {"bounds": [[south, west], [north, east]], "turn": order["turn"]}
 
 
-def write_address() -> None:
-    """Put the question and the look into the address, so that its link opens the same view."""
-    query = {**question().to_query(), **look().to_query()}
+def write_address(extra: Mapping[str, str] | None = None) -> None:
+    """Put the question, the look and a page's own words into the address: its link opens the same."""
+    query = {**question().to_query(), **look().to_query(), **(extra or {})}
     if query != st.session_state.get("written"):
         kept = {k: v for k, v in st.query_params.items() if k in KEPT}
         st.query_params.from_dict({**query, **kept})

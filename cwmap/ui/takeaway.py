@@ -28,11 +28,11 @@ SYSTEMS = {
 def draw(town: Town) -> None:
     """Choose a layer, a format and a coordinate system; the file is made when asked for."""
     caption = filter_caption(town, state.question())
-    st.html(f'<p class="cw-empty">按当前筛选导出：{caption}。在“一张图”里改筛选，这里随之改变。</p>')
-    one, two, three = st.columns(3)
-    layer = one.selectbox(
-        "图层", list(LAYERS), format_func=LAYERS.__getitem__, key="out-layer"
+    st.html(
+        f'<p class="cw-empty">按当前筛选导出：{caption}。在“一张图”里改筛选，这里随之改变。</p>'
     )
+    one, two, three = st.columns(3)
+    layer = one.selectbox("图层", list(LAYERS), format_func=LAYERS.__getitem__, key="out-layer")
     formats = [f for f in FORMATS if f != ".tif" or layer == "heat"]
     ending = two.selectbox("格式", formats, format_func=FORMATS.__getitem__, key="out-format")
     system = three.selectbox(

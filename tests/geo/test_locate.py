@@ -367,12 +367,12 @@ def test_largest_share_by_hand():
         shapely.LineString(): -1,
     }
     assert largest_share(list(shapes), cells).tolist() == list(shapes.values())
-    # lines cut in half by the slanting border of two cells: the halves differ in the last digit
-    corners = np.array([(-99, -33), (99, 33), (99, 999), (-99, 999)])
-    cells_ = shapely.polygons([WUDU + corners, WUDU - corners])
-    reach = np.random.default_rng(9).integers(1, 9000, (200, 1, 2)) / 128
-    halves = shapely.linestrings(WUDU + np.concatenate([reach, -reach], axis=1))
-    assert not largest_share(halves, cells_).any()
+    # drawn to the decimetre, as far to the east as to the west, but for the last binary digit
+    x, y = WUDU[0] + 0.1, WUDU[1]
+    halves = [line([(round(x - i / 10, 1), y), (round(x + i / 10, 1), y)]) for i in range(1, 90)]
+    cells = [shapely.box(x, y - 9, x + 9, y + 9), shapely.box(x - 9, y - 9, x, y + 9)]
+    assert largest_share(halves, cells).tolist() == [0] * 89
+    assert largest_share(halves, cells[::-1]).tolist() == [0] * 89
     with pytest.raises(ValueError, match=r"at positions 1$"):
         largest_share([shapely.box(0, 0, 1, 1), shapely.Point(1, 1)], cells)
     with pytest.raises(ValueError, match="invalid geometries at positions 0"):

@@ -195,9 +195,10 @@ class Screen:
         return [text for text in found if re.search("[A-Za-z]{3,}", allowed.sub("", text))]
 
     def choose(self, key: str, option: str) -> None:
-        """Choose in a select box by its key and the beginning of the option's text."""
-        box = self.page.locator(f".st-key-{key}")
-        box.get_by_role("combobox").click()
+        """Choose in a select box by its key and a part of the option's text."""
+        box = self.page.locator(f".st-key-{key}").get_by_role("combobox")
+        box.click()
+        box.fill(option)  # a long list holds only what is in view
         self.page.get_by_role("option").filter(has_text=option).first.click()
 
     def question(self) -> Filter:

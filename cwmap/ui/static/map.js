@@ -246,7 +246,7 @@
 
   /* classes: one character a place, "-" for none, else an index into the colours. */
   CW.prototype.paintPlaces = function (name, values) {
-    const colours = this.paintState.colours[this.theme];
+    const colours = ((values && values.colours) || this.paintState.colours)[this.theme];
     this.layers[name].forEach((path, i) => {
       this.toggle(path, !!values);
       if (!values) return;
@@ -287,12 +287,14 @@
   CW.prototype.paintChosen = function (chosen) {
     this.chosen.clearLayers();
     if (!chosen) return;
-    const at = this.scene[chosen.layer] ? this.scene[chosen.layer].ids.indexOf(chosen.id) : -1;
-    if (at < 0) return;
+    const scene = this.scene[chosen.layer];
+    if (!scene) return;
     const outline = { renderer: this.border, pane: "cw-outline", interactive: false, fill: false };
-    const points = shape(this.scene[chosen.layer].shapes[at]);
-    L.polygon(points, { ...outline, color: this.colours.halo, weight: 7, opacity: 0.9 }).addTo(this.chosen);
-    L.polygon(points, { ...outline, color: this.colours.select, weight: 3.5 }).addTo(this.chosen);
+    const shapes = chosen.ids.map((id) => scene.ids.indexOf(id)).filter((at) => at >= 0)
+      .map((at) => shape(scene.shapes[at]));
+    const draw = (style) => shapes.forEach((s) => L.polygon(s, { ...outline, ...style }).addTo(this.chosen));
+    draw({ color: this.colours.halo, weight: 7, opacity: 0.9 });
+    draw({ color: this.colours.select, weight: 3.5 });
   };
 
   CW.prototype.hover = function (name, i) {
@@ -300,7 +302,8 @@
     const title = escape(this.scene[name].names[i] || this.scene[name].ids[i]);
     if (!values || !values.counts) return title;
     const rate = values.rates[i] == null ? "" : ` · ${values.rates[i]} ${escape(values.unit)}`;
-    return `<b>${title}</b><br>${values.counts[i]} 件${rate}`;
+    const said = values.words ? `<br>${escape(values.words[values.said[i]])}` : "";
+    return `<b>${title}</b><br>${values.counts[i]} 件${rate}${said}`;
   };
 
   CW.prototype.pick = function (layer, id) {
@@ -450,6 +453,12 @@
         page.body.classList.remove("cw-meeting");
         document.body.classList.remove("cw-wide");
       });
+      // Where there is no full screen to leave, Esc comes here.
+      for (const where of [page, document]) {
+        where.addEventListener("keydown", (event) => {
+          if (event.key === "Escape" && outer() && page.body.classList.contains("cw-meeting")) this.meeting();
+        });
+      }
     }
     setTimeout(() => this.map.invalidateSize(), 300);
   };
