@@ -238,7 +238,7 @@ def main() -> None:
     if chosen.memory:
         print_memory(int(chosen.memory[0]), chosen.memory[1])
         return
-    number, rounds = (100_000, 3) if chosen.quick else (1_000_000, 5)
+    number, rounds = (100_000, 5) if chosen.quick else (1_000_000, 7)
 
     polygons, lines = town()
     x, y = reports(number, lines)

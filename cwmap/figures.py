@@ -131,7 +131,7 @@ def lanes(town: Town, question: Filter) -> pd.DataFrame:
     counts = place_counts(town, town.view(question), "lanes")
     hundreds = (frame["length_m"] / 100).to_numpy(float)
     rate = np.divide(counts["reports"], hundreds, out=np.full(len(frame), np.nan), where=hundreds > 0)
-    shrunk = Rates(rate, rate, rate)
+    shrunk = Rates(rate, np.full(len(frame), np.nan), np.full(len(frame), np.nan))
     if counts["reports"].sum():
         shrunk = empirical_bayes_rate(counts["reports"].to_numpy(float), hundreds)
     order = pd.Series(np.where(counts["reports"] > 0, shrunk.rate, -1.0), frame.index)

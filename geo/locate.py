@@ -109,7 +109,7 @@ class PolygonIndex:
         lists = np.concatenate([every + 1, number[cell], number[specials[inside]]])
         polygon = np.concatenate([every, polygon, run_polygon[run]])
         edge = np.concatenate([np.full(len(every), WHOLE), edge, np.full(len(run), WHOLE)])
-        order = np.argsort(lists * np.intp(len(shapes)) + polygon)
+        order = np.argsort(lists * len(shapes) + polygon)
         size = np.bincount(lists, minlength=len(shapes) + 1 + len(specials))
         start = np.concatenate([[0], np.cumsum(size)])
         tables = (number, start, polygon[order], edge[order])
@@ -144,9 +144,9 @@ class PolygonIndex:
     def pairs(
         self, x: npt.ArrayLike, y: npt.ArrayLike
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-        """All (point, polygon) positions where the polygon holds the point, sorted.
+        """All (point, polygon) positions where the polygon holds the point, two (k,) int32 arrays.
 
-        The pairs of shapely.STRtree(polygons).query(points, "intersects").
+        Sorted by point, then polygon: the pairs of shapely.STRtree(polygons).query(points, "intersects").
         """
         xs, ys = checked_points(x, y)
         points: list[npt.NDArray[np.int32]] = [np.empty(0, np.int32)]

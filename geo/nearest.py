@@ -39,10 +39,10 @@ CELLS_AT_A_TIME = 2**16
 class NearestIndex:
     """Finds the nearest of many polygons for each of many points, up to a distance."""
 
-    inside: PolygonIndex
+    inside: PolygonIndex  # of the same polygons
     max_m: float
     pieces: Geometries  # boundaries, cut into LineStrings
-    piece_polygon: Integers
+    piece_polygon: Integers  # position of the polygon of each piece
     grid: Grid
     start: Integers  # (grid.size + 1,): cell c has candidates start[c] … start[c + 1] - 1
     candidate: Integers  # pieces
@@ -81,7 +81,7 @@ class NearestIndex:
             candidates.append(piece[np.argsort(cell)].astype(np.int32))
             count[block] = np.bincount(cell, minlength=len(block))
         start = np.concatenate([[0], np.cumsum(count)]).astype(np.int32)
-        inside = PolygonIndex.build(shapes, cell_m)
+        inside = PolygonIndex.build(shapes)
         return cls(inside, max_m, pieces, piece_polygon, grid, start, np.concatenate(candidates))
 
     def query(

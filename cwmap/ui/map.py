@@ -130,7 +130,7 @@ def hotspot_state(
         "opacity": 0.78,
         "edge": found.method.units == "cells",
     }
-    painted = {"cells": None, "lanes": None, found.method.units: values}
+    painted: dict[str, Any] = {"cells": None, "lanes": None, found.method.units: values}
     return {
         "show": [w for w in look.show if w != "reports"], "surface": True, "colours": RAMPS,
         "heat": None, **painted, "reports": None, "fly": fly,

@@ -115,10 +115,10 @@ def listing(found: Spots) -> None:
         for spot in found.items[:MOST]:
             key = f"spot-{spot.rank}"
             bars.append(f".st-key-{key} button{{--share:{100 * spot.reports / most:.1f}%}}")
-            place, _, lanes = spot.name.partition("·")
+            place = spot.name.partition("·")[0]
             st.button(
                 f"{spot.rank} {cards.plain(place)} *{spot.reports:,} 件* **{spot.ratio:.1f}**",
-                key=key, width="stretch", help=lanes or None,
+                key=key, width="stretch",
                 type="primary" if spot == now else "tertiary", on_click=_choose,
                 args=(None if spot == now else spot, found.found.method.units),
             )  # fmt: skip
