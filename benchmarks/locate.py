@@ -4,7 +4,7 @@
 
 All engines do the same job in the same run, in turn, and their answers are checked to be equal:
 for a town of 180 lane strips over 3,000 grid cells, how many points each polygon holds (and the
-sum of the points' numbers, so that no pair can be wrong unseen). What is timed: the join and the
+sum of the points' numbers, so that a wrong pair shows). What is timed: the join and the
 count, for geo.locate from plain coordinates with its index built (it is kept with the boundaries),
 for the others from their own geometry objects, tables and trees, made beforehand.
 

@@ -8,7 +8,7 @@ before, and its average is its own, so that busy months do not look hot all over
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
@@ -18,7 +18,7 @@ import pandas as pd
 
 from cwmap.captions import filter_caption
 from cwmap.filters import Filter
-from cwmap.hotspots import MIN_REPORTS, UNIT_WORDS, Method, asked, neighbours
+from cwmap.hotspots import MIN_REPORTS, UNIT_WORDS, Method, asked, everywhere, neighbours
 from cwmap.town import Town
 from geo.hotspots import (
     MIN_UNITS,
@@ -49,7 +49,6 @@ LABELS = {
 DIRECTIONS = {"increasing": "上升", "decreasing": "下降", "none": "无明显变化"}
 
 _PERMUTATIONS = 49_999
-_PLACES: dict[str, tuple[str, ...]] = {"area": (), "community": (), "cell": (), "lane": ()}
 
 Masks = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -90,14 +89,14 @@ class Emerging:
 
 
 def emerging(
-    town: Town, question: Filter, method: Method = Method(), step: Step | None = None  # noqa: B008
+    town: Town, question: Filter, method: Method = Method(), step: Step | None = None
 ) -> Emerging:  # fmt: skip
     """How the hot spots of a filter change over its period, in steps that end with it.
 
     step: None takes 30 days if that gives `MIN_PERIODS`, else weeks. Hot and cold are decided by
     shuffling (see `cwmap.hotspots`). Places in the filter are not looked at.
     """
-    whole = replace(question, **_PLACES)
+    whole = everywhere(question)
     return town.kept(
         ("emerging", whole, method, step), lambda: _emerging(town, whole, method, step)
     )
@@ -171,7 +170,9 @@ def _emerging(town: Town, question: Filter, method: Method, step: Step | None) -
     word = f"每期 {STEP_WORDS['week' if cube.days == 7 else 'month']}"
     refused = ""
     if periods < MIN_PERIODS:
-        refused = f"时段只够 {periods} 期（{word}），不足 {MIN_PERIODS} 期，没有判断趋势；请放宽时段"
+        refused = (
+            f"时段只够 {periods} 期（{word}），不足 {MIN_PERIODS} 期，没有判断趋势；请放宽时段"
+        )
     elif size < MIN_UNITS:
         refused = f"{unit}只有 {size} {each}，不足 {MIN_UNITS} {each}，没有判断趋势"
     elif cube.counts.sum() < MIN_REPORTS:
@@ -192,7 +193,7 @@ def _emerging(town: Town, question: Filter, method: Method, step: Step | None) -
         trend_z=trend.z, trend_p=trend.p, slope=series.slope,
         direction=np.array(["decreasing", "none", "increasing"], object)[way + 1],
     )  # fmt: skip
-    notes = ()
+    notes: tuple[str, ...] = ()
     if judged < periods:
         notes = (f"{periods - judged} 期的问题不足 {MIN_REPORTS} 件或各{unit}相同，按没有热点计",)
     return Emerging(units, cube, hot, cold, caption, notes)

@@ -130,7 +130,9 @@ def lanes(town: Town, question: Filter) -> pd.DataFrame:
     frame = town.layers["lanes"]
     counts = place_counts(town, town.view(question), "lanes")
     hundreds = (frame["length_m"] / 100).to_numpy(float)
-    rate = np.divide(counts["reports"], hundreds, out=np.full(len(frame), np.nan), where=hundreds > 0)
+    rate = np.divide(
+        counts["reports"], hundreds, out=np.full(len(frame), np.nan), where=hundreds > 0
+    )
     shrunk = Rates(rate, np.full(len(frame), np.nan), np.full(len(frame), np.nan))
     if counts["reports"].sum():
         shrunk = empirical_bayes_rate(counts["reports"].to_numpy(float), hundreds)
@@ -174,8 +176,6 @@ def weekly(town: Town, question: Filter, weeks: int = 26) -> pd.DataFrame:
     series = pd.DataFrame({"week": starts, "reports": days.sum(axis=1)})
     # Weeks before the records began are unknown, not zero.
     return series[series["week"] >= town.first_day].reset_index(drop=True)
-
-
 
 
 def by_category(town: Town, question: Filter) -> pd.DataFrame:

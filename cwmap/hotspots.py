@@ -49,7 +49,6 @@ UNIT_WORDS = {"cells": ("个", "网格"), "lanes": ("条", "巷道")}
 """How units are counted and called."""
 
 _DRAWN = 8_000_000  # values in hand while shuffling
-_PLACES: dict[str, tuple[str, ...]] = {"area": (), "community": (), "cell": (), "lane": ()}
 
 
 @dataclass(frozen=True)
@@ -97,16 +96,21 @@ class Hotspots:
     refused: str = ""
 
 
-def hotspots(town: Town, question: Filter, method: Method = Method()) -> Hotspots:  # noqa: B008
+def hotspots(town: Town, question: Filter, method: Method = Method()) -> Hotspots:
     """Hot and cold spots of a filter, among all units of the town.
 
     A place in the filter is not looked at: units outside it would be cold for want of being asked.
     """
-    whole = replace(question, **_PLACES)
+    whole = everywhere(question)
     found = town.kept(("hotspots", whole, method), lambda: _hotspots(town, whole, method))
     if whole == question:
         return found
     return replace(found, notes=(*found.notes, "冷热点按全镇计算，不受地点筛选影响"))
+
+
+def everywhere(question: Filter) -> Filter:
+    """The same filter without its places."""
+    return replace(question, area=(), community=(), cell=(), lane=())
 
 
 def patrol_sources(town: Town) -> tuple[str, ...]:
@@ -206,7 +210,10 @@ def _notes(
 ) -> tuple[str, ...]:  # fmt: skip
     each, unit = UNIT_WORDS[method.units]
     notes = []
-    alone, shuffled_only = (normal <= 0.05) & (shuffled > 0.05), (normal > 0.05) & (shuffled <= 0.05)
+    alone, shuffled_only = (
+        (normal <= 0.05) & (shuffled > 0.05),
+        (normal > 0.05) & (shuffled <= 0.05),
+    )
     hot = (units["gi_z"] > 0).to_numpy()
     if alone.any() or shuffled_only.any():
         sides = [
@@ -223,7 +230,9 @@ def _notes(
     if islands:
         notes.append(f"{islands} {each}{unit}没有相邻{unit}，只按自身判断")
     if not method.fdr:
-        notes.append(f"未作多重检验校正：{len(units):,} {each}{unit}里，单凭偶然也会有约 5% 显示为显著")
+        notes.append(
+            f"未作多重检验校正：{len(units):,} {each}{unit}里，单凭偶然也会有约 5% 显示为显著"
+        )
     return tuple(notes)
 
 

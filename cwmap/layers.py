@@ -114,7 +114,9 @@ def layer_frame(
     elif layer == "cells":
         counted = figures.cells(town, question).assign(geometry=_shapes(town, layer))
         over_time = emerging.emerging(town, question).units[["trend", "direction"]]
-        found = hotspots.hotspots(town, question).units[["gi_z", "gi_p", "gi_q", "hotspot", "confirmed"]]
+        found = hotspots.hotspots(town, question).units[
+            ["gi_z", "gi_p", "gi_q", "hotspot", "confirmed"]
+        ]
         rows = counted.join([found, over_time]).reset_index()
     else:
         counts = figures.place_counts(town, town.view(question), layer)

@@ -27,7 +27,7 @@ _MAIN_LANES, _MAIN_SHARE, _CATEGORIES = 3, 0.15, 3
 _FIRST_ROLES = ("grid_officer", "cleaner", "secretary", "leader", "unit")
 
 Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class _Scan:
 
 
 def spots(
-    town: Town, question: Filter, method: Method = Method(), duties: pd.DataFrame | None = None  # noqa: B008
+    town: Town, question: Filter, method: Method = Method(), duties: pd.DataFrame | None = None
 ) -> Spots:  # fmt: skip
     """The hot spots of a filter. `duties`: rows of the table, columns lane, role, person, until."""
     found = hotspots(town, question, method)
@@ -110,6 +110,10 @@ def spots(
         _spot(town, found, adjacency, member == k, scan, k, people) for k in range(count)
     ]  # fmt: skip
     made.sort(key=lambda s: (-(s["reports"] - s["expected"]), s["unit_ids"]))
+    named: dict[str, int] = {}
+    for entry in made:  # no two of one name
+        named[entry["name"]] = number = named.get(entry["name"], 0) + 1
+        entry["name"] += f"（{number}）" if number > 1 else ""
     items = tuple(
         Spot(rank=rank, sentence=_sentence(town, found, s), **s) for rank, s in enumerate(made, 1)
     )
@@ -170,7 +174,9 @@ def _spot(
     main = main or [i for i, _ in lanes[:2]]
     around = (adjacency[inside].sum(axis=0) > 0) & ~inside
     total, expected = int(found.units["reports"].sum()), float(units["expected"].sum())
-    since, since_words = _since(scan.by_month[k], scan.all_by_month * (expected / total), scan.month)
+    since, since_words = _since(
+        scan.by_month[k], scan.all_by_month * (expected / total), scan.month
+    )
     trend, trend_words = _trend(scan.by_week[k])
     sources = _most(reports.source[mine], pd.Index(town.sources))
     return {
@@ -192,7 +198,9 @@ def _spot(
 
 def _most(codes: npt.NDArray[np.int32], words: pd.Index) -> list[tuple[str, int]]:
     counts = np.bincount(codes[codes >= 0], minlength=len(words))
-    return [(str(words[i]), int(counts[i])) for i in np.argsort(-counts, kind="stable") if counts[i]]
+    return [
+        (str(words[i]), int(counts[i])) for i in np.argsort(-counts, kind="stable") if counts[i]
+    ]
 
 
 def _name(town: Town, mine: Any, main: list[str], first: str, method: Method) -> str:
@@ -243,7 +251,10 @@ def _bias(town: Town, found: Hotspots, sources: dict[str, int], share: float) ->
         zip(town.sources, town.cube.by_sort(view.rows, "source", len(town.sources)), strict=True)
     )
     above, parts = [], []
-    for word, mine in (("巡查类", patrols), ("其他来源", [s for s in town.sources if s not in patrols])):
+    for word, mine in (
+        ("巡查类", patrols),
+        ("其他来源", [s for s in town.sources if s not in patrols]),
+    ):
         count = sum(sources.get(s, 0) for s in mine)
         expected = share * sum(int(everywhere[s]) for s in mine)
         if expected:
@@ -258,16 +269,16 @@ def _bias(town: Town, found: Hotspots, sources: dict[str, int], share: float) ->
     return f"{facts}；{f'只有{more}偏多，可能与上报习惯有关' if more else '分开看都不明显'}"
 
 
-def _people(
-    town: Town, duties: pd.DataFrame | None, day: date
-) -> dict[str, list[tuple[str, str]]]:
+def _people(town: Town, duties: pd.DataFrame | None, day: date) -> dict[str, list[tuple[str, str]]]:
     """Those in charge by lane id. A lane is given by id, or by a name that only one lane has."""
     found: dict[str, list[tuple[str, str]]] = {}
     if duties is None or duties.empty:
         return found
     names = town.layers["lanes"]["name"]
     single = names[~names.duplicated(keep=False)]
-    ids = {str(name): str(lane) for lane, name in single.items()} | {str(i): str(i) for i in names.index}
+    ids = {str(name): str(lane) for lane, name in single.items()} | {
+        str(i): str(i) for i in names.index
+    }
     rows = duties[duties["person"].notna() & duties["lane"].isin(list(ids))]
     if "until" in rows:
         rows = rows[~(rows["until"] < pd.Timestamp(day))]
@@ -284,12 +295,11 @@ def _sentence(town: Town, found: Hotspots, s: dict[str, Any]) -> str:
     corrected = "已作多重检验校正" if found.method.fdr else "未作多重检验校正"
     main = "、".join(f"{name} {n} 件" for name, n in s["categories"][:_CATEGORIES])
     who = "、".join(f"{role} {person}" for role, person in _first(s["people"]))
-    parts = [
+    count = (
         f"{s['name']}：{_period(town, found.question)}共 {s['reports']:,} 件，按全镇平均应为 "
-        f"{_number(s['expected'])} 件（{s['reports'] / s['expected']:.1f} 倍，{s['confidence']}% 置信，{corrected}）",
-        f"主要是{main}", s["since_words"], who or "责任台账里没有对应的责任人",
-    ]  # fmt: skip
-    return "；".join(parts)
+        f"{_number(s['expected'])} 件（{s['reports'] / s['expected']:.1f} 倍，{s['confidence']}% 置信，{corrected}）"
+    )
+    return f"{count}；主要是{main}；{s['since_words']}；{who or '责任台账里没有对应的责任人'}"
 
 
 def _first(people: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -82,6 +83,9 @@ class Workspace:
             raise WorkspaceError(
                 f"“{folder}”里没有工作区；请先运行 cwmap init 或 cwmap demo，或用 -w 指定文件夹。"
             )
+        with path.open("rb") as file:  # SQLite would make a database of an empty file
+            if file.read(16) != b"SQLite format 3\0":
+                raise WorkspaceError(_SENTENCES["NOTADB"].format(folder=folder))
         workspace = cls(folder, _engine(path, busy_s))
         query = sa.select(geopackage.SETTINGS.c.value).where(geopackage.SETTINGS.c.key == "version")
         try:
@@ -204,8 +208,9 @@ def _explained(folder: Path) -> Iterator[None]:
     """What SQLite finds wrong, as a sentence for the office."""
     try:
         yield
-    except sa.exc.DatabaseError as error:
-        name = getattr(error.orig, "sqlite_errorname", "")
+    except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
+        cause = error.orig if isinstance(error, sa.exc.DatabaseError) else error
+        name = getattr(cause, "sqlite_errorname", "")
         for part, sentence in _SENTENCES.items():
             if part in name:
                 raise WorkspaceError(sentence.format(folder=folder)) from error

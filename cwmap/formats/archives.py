@@ -149,6 +149,7 @@ def _suffix(member: zipfile.ZipInfo) -> str:
 
 
 def _is_clutter(path: str) -> bool:
-    """What macOS and Windows put into archives on their own, and the lock files of Office."""
+    """What nobody means to import: system files, lock files of Office, notes beside an export."""
     parts = PurePosixPath(path).parts
-    return "__MACOSX" in parts or parts[-1].startswith((".", "~$")) or parts[-1] == "Thumbs.db"
+    system = "__MACOSX" in parts or parts[-1].startswith((".", "~$")) or parts[-1] == "Thumbs.db"
+    return system or parts[-1].endswith(("_说明.csv", "_字段说明.csv"))  # what our own exports add

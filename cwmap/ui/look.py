@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cwmap.export import WIDEST_M
+
 SURFACES = {"heat": "热力", "lanes": "巷道", "cells": "网格", "none": "仅底图"}
 OVERLAYS = {"reports": "问题点", "facilities": "设施", "areas": "片区", "communities": "社区"}
-WIDEST_M = 20_000
 PICKED = ("lanes", "cells", "reports")
 
 

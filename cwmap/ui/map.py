@@ -23,6 +23,7 @@ from cwmap import figures
 from cwmap.colours import RAMPS, SPOT_COLOURS, breaks, classes
 from cwmap.filters import Filter
 from cwmap.hotspots import LABELS, Hotspots
+from cwmap.symbology import RATES
 from cwmap.town import Town
 from cwmap.ui.assets import asset_url, localize
 from cwmap.ui.look import Look
@@ -30,7 +31,6 @@ from cwmap.ui.scene import scene_script
 
 HEIGHT_PX = 720
 UNITS = {"lanes": "件/百米", "cells": "件/公顷", "heat": "件/公顷"}
-RATES = {"lanes": "rate_per_100m", "cells": "rate_per_ha"}
 _CELL_OPACITY = 0.72
 
 

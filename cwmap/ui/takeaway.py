@@ -46,8 +46,8 @@ def draw(town: Town) -> None:
             st.session_state["out-file"] = (name, *_made(town, layer, name, crs))
     made = st.session_state.get("out-file")
     if made and made[0] == name:
-        _, content, features = made
-        st.success(f"{name}：{features:,} 个要素，{len(content) / 1024:,.0f} KB")
+        _, content, done = made
+        st.success(f"{name}：{done.features:,} 个要素，{len(content) / 1024:,.0f} KB")
         st.download_button(
             "保存到电脑",
             content,
@@ -64,11 +64,11 @@ def draw(town: Town) -> None:
     )  # fmt: skip
 
 
-def _made(town: Town, layer: str, name: str, crs: str) -> tuple[bytes, int]:
+def _made(town: Town, layer: str, name: str, crs: str) -> tuple[bytes, export.Exported]:
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / name
         done = export.export(
             town, server.open_keeper().workspace, layer, path, state.question(), crs=crs,
             bandwidth_m=state.look().bandwidth_m,
         )  # fmt: skip
-        return path.read_bytes(), done.features
+        return path.read_bytes(), done

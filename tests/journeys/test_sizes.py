@@ -17,6 +17,7 @@ Box = dict[str, float]
 
 def panels(screen: Screen) -> dict[str, Box]:
     """Where our panels, and the buttons of the map, lie on the page, in CSS pixels."""
+    screen.page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
     boxes: dict[str, Any] = {
         name: screen.page.locator(f".st-key-cw-{name}").bounding_box() for name in PANELS
     }
@@ -88,7 +89,7 @@ def test_panels(
     theme = "dark" if dark else "light"
     assert screen.map.evaluate("CW.theme") == theme
     colours = page.locator(".cw-swatches i").evaluate_all(
-        "e => e.map(i => getComputedStyle(i).backgroundColor.match(/\\\\d+/g).map(Number))"
+        r"e => e.map(i => getComputedStyle(i).backgroundColor.match(/\d+/g).map(Number))"
     )
     assert [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in colours] == list(RAMPS[theme])
 
