@@ -18,7 +18,7 @@ import pandas as pd
 
 from cwmap.captions import filter_caption
 from cwmap.filters import Filter
-from cwmap.hotspots import MIN_REPORTS, UNIT_WORDS, Method, asked, everywhere, neighbours
+from cwmap.hotspots import MIN_REPORTS, UNIT_WORDS, USUAL, Method, asked, everywhere, neighbours
 from cwmap.town import Town
 from geo.hotspots import (
     MIN_UNITS,
@@ -89,7 +89,7 @@ class Emerging:
 
 
 def emerging(
-    town: Town, question: Filter, method: Method = Method(), step: Step | None = None
+    town: Town, question: Filter, method: Method = USUAL, step: Step | None = None
 ) -> Emerging:  # fmt: skip
     """How the hot spots of a filter change over its period, in steps that end with it.
 

@@ -77,6 +77,9 @@ class Method:
             raise CwmapError("置换次数应在 99 到 999999 之间；请改正。")
 
 
+USUAL = Method()
+
+
 @dataclass(frozen=True)
 class Hotspots:
     """The units of the town, in its order and under its ids, and what must be said of them.
@@ -96,7 +99,7 @@ class Hotspots:
     refused: str = ""
 
 
-def hotspots(town: Town, question: Filter, method: Method = Method()) -> Hotspots:
+def hotspots(town: Town, question: Filter, method: Method = USUAL) -> Hotspots:
     """Hot and cold spots of a filter, among all units of the town.
 
     A place in the filter is not looked at: units outside it would be cold for want of being asked.

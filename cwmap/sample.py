@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from cwmap import importing
@@ -42,8 +41,6 @@ def fill(
         change.finish("demo", "reports", f"seed={seed}", done, 0)
     step("写出示例文件", 0.9)
     write_files(town, folder / FILES)
-    truth = json.dumps(town.truth, ensure_ascii=False, indent=1, default=str)
-    (folder / FILES / "truth.json").write_text(truth, encoding="utf-8")
     step("完成", 1.0)
     return workspace.counts()
 

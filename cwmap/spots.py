@@ -15,7 +15,7 @@ import scipy.stats
 
 from cwmap import figures
 from cwmap.filters import Filter
-from cwmap.hotspots import UNIT_WORDS, Hotspots, Method, hotspots, neighbours, patrol_sources
+from cwmap.hotspots import UNIT_WORDS, USUAL, Hotspots, Method, hotspots, neighbours, patrol_sources
 from cwmap.tables import ROLE
 from cwmap.town import Town
 from geo.hotspots import mann_kendall
@@ -24,6 +24,7 @@ TREND_WEEKS, LEAST_WEEKS = 26, 8
 """Weeks that a trend looks back at most, and that it needs."""
 CHANCE = 0.05
 _MAIN_LANES, _MAIN_SHARE, _CATEGORIES = 3, 0.15, 3
+_STUMP = 15  # days
 _FIRST_ROLES = ("grid_officer", "cleaner", "secretary", "leader", "unit")
 
 Ints = npt.NDArray[np.int64]
@@ -37,10 +38,11 @@ class Spot:
     expected: what the units would have at the town's average. confidence: 99, 95 or 90, of its
     surest unit. since: first day of the month from which on every month (but for single ones) had
     more than the town's average of that month, beyond the chance of a Poisson count (5 %); None if
-    the last month had not. trend: -1 falls, 1 rises, 0 neither, None too short to tell; Mann–Kendall
-    of the last weeks, p ≤ 5 %. categories, sources: names with counts, most first. people: role and
-    name of those in charge of its main lanes. around: reports in the units that touch it, and how
-    many these are. bias: whether patrols and others both find it, in words.
+    the last month had not. Less than 15 days of a month count with the month beside them. trend: -1
+    falls, 1 rises, 0 neither, None too short to tell; Mann–Kendall of the last weeks, p ≤ 5 %.
+    categories, sources: names with counts, most first. people: role and name of those in charge of
+    its main lanes. around: reports in the units that touch it, and how many these are. bias: whether
+    patrols and others both find it, in words.
     """
 
     rank: int
@@ -95,7 +97,7 @@ class _Scan:
 
 
 def spots(
-    town: Town, question: Filter, method: Method = Method(), duties: pd.DataFrame | None = None
+    town: Town, question: Filter, method: Method = USUAL, duties: pd.DataFrame | None = None
 ) -> Spots:  # fmt: skip
     """The hot spots of a filter. `duties`: rows of the table, columns lane, role, person, until."""
     found = hotspots(town, question, method)
@@ -144,18 +146,32 @@ def _scan(town: Town, found: Hotspots, member: npt.NDArray[np.intp], count: int)
     spot, day = member[unit], reports.day[number].astype(np.int64)
     start = (question.start - town.first_day).days if question.start else 0
     last = (_end(town, question) - town.first_day).days
-    days = pd.date_range(town.first_day, periods=last + 1)
-    months, month_of_day = np.unique(days.to_period("M"), return_inverse=True)
+    months, month_of_day = _months(town.first_day, last + 1)
     month = month_of_day[day]
     weeks = min((last + 1) // 7, TREND_WEEKS)
     ago = (last - day) // 7
     recent = (spot >= 0) & (ago < weeks)
     return _Scan(
-        number, spot, int(np.searchsorted(day, start)), [m.start_time.date() for m in months],
+        number, spot, int(np.searchsorted(day, start)), months,
         _table(spot[spot >= 0], month[spot >= 0], count, len(months)),
         np.bincount(month, minlength=len(months)),
         _table(spot[recent], weeks - 1 - ago[recent], count, weeks),
     )  # fmt: skip
+
+
+def _months(first: date, days: int) -> tuple[list[date], Ints]:
+    """First days of the months, and the month of each day; a stump of one counts with the next."""
+    periods = pd.date_range(first, periods=days).to_period("M")
+    known, month = np.unique(periods, return_inverse=True)
+    months = [m.start_time.date() for m in known]
+    size = np.bincount(month)
+    if len(months) > 1 and size[-1] < _STUMP:
+        months.pop()
+        month = np.minimum(month, len(months) - 1)
+    if len(months) > 1 and size[0] < _STUMP:
+        del months[1]  # under the name of the first, where the records begin
+        month = np.maximum(month - 1, 0)
+    return months, month.astype(np.int64)
 
 
 def _table(row: Any, column: Any, rows: int, columns: int) -> Ints:

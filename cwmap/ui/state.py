@@ -51,7 +51,8 @@ def period_name(question: Filter, town: Town) -> str:
 def open_state(town: Town) -> None:
     """Take up the address: at the start of a session, and when it was changed by hand or 'back'."""
     query = {k: v for k, v in st.query_params.items() if k not in KEPT}
-    if "question" in st.session_state and query == st.session_state.get("written", query):
+    # A link in the header brings no words: what was looked at stays.
+    if "question" in st.session_state and query in ({}, st.session_state.get("written", query)):
         return
     try:
         question = Filter.from_query(query)
@@ -122,7 +123,7 @@ def flight(town: Town) -> dict[str, Any] | None:
 def write_address(extra: Mapping[str, str] | None = None) -> None:
     """Put the question, the look and a page's own words into the address: its link opens the same."""
     query = {**question().to_query(), **look().to_query(), **(extra or {})}
-    if query != st.session_state.get("written"):
+    if query != {k: v for k, v in st.query_params.items() if k not in KEPT}:
         kept = {k: v for k, v in st.query_params.items() if k in KEPT}
         st.query_params.from_dict({**query, **kept})
-        st.session_state["written"] = query
+    st.session_state["written"] = query

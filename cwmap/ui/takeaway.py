@@ -48,6 +48,8 @@ def draw(town: Town) -> None:
     if made and made[0] == name:
         _, content, done = made
         st.success(f"{name}：{done.features:,} 个要素，{len(content) / 1024:,.0f} KB")
+        for note in done.notes:
+            st.info(note)
         st.download_button(
             "保存到电脑",
             content,

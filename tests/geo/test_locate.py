@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import geo.locate
-from geo.grid import expand
 from geo.locate import MAX_CELLS, PolygonIndex, largest_share
 
 WUDU = (492_000.0, 3_694_000.0)  # where the town lies in its projected system
@@ -377,12 +376,6 @@ def test_largest_share_by_hand():
         largest_share([shapely.box(0, 0, 1, 1), shapely.Point(1, 1)], cells)
     with pytest.raises(ValueError, match="invalid geometries at positions 0"):
         largest_share([line([(1, 1), (1, 1)])], cells)
-
-
-def test_expand_lists_every_number_of_every_range():
-    owner, number = expand(np.array([5, 0, 9]), np.array([2, 0, 3]))
-    assert owner.tolist() == [0, 0, 2, 2, 2]
-    assert number.tolist() == [5, 6, 9, 10, 11]
 
 
 SHARED = Path(os.environ.get("CWMAP_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))

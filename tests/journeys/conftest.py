@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
 from cwmap import sample
 from tests.journeys.dashboard import Served, serving
@@ -65,9 +61,17 @@ def own_served(demo_folder: Path, tmp_path: Path) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="session")
-def browser(browser_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def player() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(
+    player: Playwright, browser_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browser]:
     net_log = tmp_path_factory.mktemp("net") / "log.json"
-    with browsing(browser_path, net_log) as running:
+    with browsing(player, browser_path, net_log) as running:
         yield running
     assert asked_outside(net_log) == []
 
@@ -105,17 +109,3 @@ def new_screen(
     for context in contexts:
         context.close()
     assert watch.found == []
-
-
-@pytest.fixture
-def run() -> Callable[..., dict[str, Any]]:
-    """Run the command line in a process of its own; the object that it prints."""
-
-    def command(*words: str | os.PathLike[str]) -> dict[str, Any]:
-        line = [sys.executable, "-m", "cwmap.cli", *map(str, words), "--json"]
-        done = subprocess.run(line, capture_output=True, check=False, timeout=120)
-        assert done.returncode == 0, done.stderr.decode()
-        answer: dict[str, Any] = json.loads(done.stdout)
-        return answer
-
-    return command

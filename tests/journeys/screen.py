@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Frame, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Frame, Page, Playwright
 
 from cwmap.filters import Filter
 from tests.journeys.dashboard import HOME
@@ -29,7 +29,7 @@ PROBE = re.compile(r"/(?:reports|data)/_stcore/(?:host-config|health)$")
 def outside(url: str) -> bool:
     """Whether an address leads out of this computer."""
     parts = urlsplit(url)
-    return parts.scheme not in ("data", "blob", "about") and parts.hostname != HOME
+    return parts.scheme not in ("data", "blob", "about", "file") and parts.hostname != HOME
 
 
 @dataclass
@@ -80,14 +80,13 @@ def asked_outside(net_log: Path) -> list[str]:
 
 
 @contextmanager
-def browsing(path: Path, net_log: Path) -> Iterator[Browser]:
+def browsing(player: Playwright, path: Path, net_log: Path) -> Iterator[Browser]:
     """A Chromium whose every name but this computer's is unknown, and that logs what it asks."""
-    with sync_playwright() as player:
-        browser = player.chromium.launch(
-            executable_path=path, args=[*CLOSED_NETWORK, f"--log-net-log={net_log}"]
-        )
-        yield browser
-        browser.close()
+    browser = player.chromium.launch(
+        executable_path=path, args=[*CLOSED_NETWORK, f"--log-net-log={net_log}"]
+    )
+    yield browser
+    browser.close()
 
 
 class Screen:
@@ -178,6 +177,10 @@ class Screen:
               if (!/[A-Za-z]{3,}/.test(node.data) || parent.closest('script, style, noscript, ' +
                 'canvas, [data-testid=stIconMaterial]')) continue;
               if (!parent.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+              let clipped = false;  // for screen readers only
+              for (let e = parent; e; e = e.parentElement)
+                clipped ||= getComputedStyle(e).overflow === 'hidden' && e.clientWidth <= 1;
+              if (clipped) continue;
               range.selectNodeContents(node);
               const box = range.getBoundingClientRect();
               if (parseFloat(getComputedStyle(parent).fontSize) > 0 && box.width > 1 &&

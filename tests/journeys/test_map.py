@@ -60,7 +60,7 @@ def test_filter_lane_card_and_link(served: Served, new_screen: OpenScreen) -> No
     card = screen.text(CARD)
     assert name in card
     assert f"{counts['reports']:,}\n件问题" in card
-    assert screen.state()["chosen"] == {"layer": "lanes", "id": lane}
+    assert screen.state()["chosen"] == {"layer": "lanes", "ids": [lane]}
     screen.still()
     assert screen.view() == pytest.approx(there, abs=1e-9)
     assert frame.evaluate("window.CW_JOURNEY")

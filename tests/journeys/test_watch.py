@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from playwright.sync_api import Playwright
+
 from tests.journeys.dashboard import Served
 from tests.journeys.screen import Watch, asked_outside, browsing
 
@@ -15,9 +17,11 @@ setTimeout(() => { console.error('said'); document.title = 'done'; throw Error('
 </script>"""
 
 
-def test_the_watch_sees_what_goes_out(served: Served, browser_path: Path, tmp_path: Path) -> None:
+def test_the_watch_sees_what_goes_out(
+    served: Served, player: Playwright, browser_path: Path, tmp_path: Path
+) -> None:
     watch, net_log = Watch(), tmp_path / "log.json"
-    with browsing(browser_path, net_log) as browser:
+    with browsing(player, browser_path, net_log) as browser:
         context = browser.new_context(bypass_csp=True)  # the dashboard's policy refuses it all
         watch.over(context)
         page = context.new_page()

@@ -1,0 +1,195 @@
+"""The command line as acceptance calls it: JSON, exit codes, one Chinese sentence, no traceback."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cwmap import cli
+from cwmap.store import Workspace
+
+REPORTS = """问题编号,问题类别,上报时间,状态,经度,纬度,所在巷道
+W1,路面坑洼,2026-03-01 09:05,待处理,1,1,
+W2,暴露垃圾,2026年3月2日,已办结,,,文明巷
+W3,飞碟降落,2026-03-03,,,,
+W4,暴露垃圾,2026-02-30,,,,
+"""
+LANES = '巷道编号,巷道名称,图形\nX1,文明巷,"POLYGON((0.999 0.999,1.001 0.999,1.001 1.001,0.999 1.001,0.999 0.999))"\n'
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    def call(*words: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["cwmap", *map(str, words)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        out, err = capfd.readouterr()
+        return Said(int(end.value.code or 0), out, err)
+
+    return call
+
+
+@pytest.fixture
+def town(run: Run, tmp_path: Path) -> Path:
+    """A workspace of one lane somewhere in the Atlantic, in a UTM zone."""
+    folder = tmp_path / "town"
+    assert run("init", "-w", folder, "--name", "试验镇", "--crs", "EPSG:32631").code == 0
+    lanes = tmp_path / "巷道.csv"
+    lanes.write_text(LANES, encoding="utf-8")
+    assert run("import", "-w", folder, "lanes", lanes, "--coords", "wgs84").code == 0
+    return folder
+
+
+def test_a_town_goes_in_and_out(run: Run, town: Path, tmp_path: Path) -> None:
+    file = tmp_path / "问题.csv"
+    file.write_text(REPORTS, encoding="gb18030")
+    rejects = tmp_path / "未收录.xlsx"
+    said = run("import", "-w", town, "reports", file, "--json", "--rejects", rejects)
+    assert (said.code, said.err) == (0, "")
+    done = said.json
+    assert {k: done[k] for k in ("table", "read", "added", "updated", "unchanged", "rejected")} == {
+        "table": "reports", "read": 4, "added": 2, "updated": 0, "unchanged": 0, "rejected": 2,
+    }  # fmt: skip
+    assert {(p["row"], p["column"]) for p in done["problems"]} == {(4, "问题类别"), (5, "上报时间")}
+    assert all(p["value"] and p["reason"] for p in done["problems"])
+    assert rejects.stat().st_size > 1000
+
+    again = run("import", "-w", town, "reports", file, "--json").json
+    assert (again["added"], again["updated"], again["unchanged"]) == (0, 0, 2)
+    assert again["revision"] == done["revision"]
+
+    status = run("status", "-w", town, "--json").json
+    assert status["tables"]["reports"] == 2
+    assert status["placed"] == {"within": 1, "name": 1, "nearest": 0, "unplaced": 0}
+    assert status["revision"] == done["revision"]
+
+    out = tmp_path / "out.geojson"
+    said = run("export", "-w", town, "reports", out, "--category", "road", "--json")
+    assert said.json == {"layer": "reports", "features": 1, "file": str(out)}
+    features = json.loads(out.read_text(encoding="utf-8"))["features"]
+    assert features[0]["properties"]["lane_id"] == "X1"
+
+
+def test_a_dry_run_changes_nothing(run: Run, town: Path, tmp_path: Path) -> None:
+    file = tmp_path / "问题.csv"
+    file.write_text(REPORTS, encoding="utf-8")
+    before = Workspace.open(town).revision()
+    said = run("import", "-w", town, "reports", file, "--dry-run", "--json").json
+    assert (said["added"], said["rejected"]) == (2, 2)
+    assert Workspace.open(town).revision() == before
+    assert Workspace.open(town).counts()["reports"] == 0
+
+
+def test_a_backup_comes_back(run: Run, town: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "备份.zip"
+    assert run("backup", "-w", town, kept, "--json").code == 0
+    elsewhere = tmp_path / "elsewhere"
+    assert run("restore", kept, "-w", elsewhere, "--json").code == 0
+    assert Workspace.open(elsewhere).counts() == Workspace.open(town).counts()
+    refused = run("restore", kept, "-w", elsewhere)
+    assert refused.code == 1
+    assert "已有工作区" in refused.err
+
+
+def test_every_table_has_a_template(run: Run, tmp_path: Path) -> None:
+    from cwmap.tables import TABLES
+
+    for name in TABLES:
+        file = tmp_path / f"{name}.xlsx"
+        assert run("template", name, file, "--json").json["table"] == name
+        assert file.read_bytes().startswith(b"PK")
+
+
+BAD = [
+    (2, ["--nonsense"]),
+    (2, ["nonsense"]),
+    (2, ["import"]),
+    (2, ["import", "lanes"]),
+    (2, ["import", "lanes", "a", "b", "c"]),
+    (2, ["demo", "--reports", "many"]),
+    (2, ["import", "lanes", "a.csv", "--where-lane-width", "wide"]),
+    (1, ["init", "--crs", "EPSG:4326"]),
+    (1, ["init", "--crs", "nowhere"]),
+    (1, ["init", "--crs", "EPSG:4544", "--timezone", "Mars/Olympus"]),
+    (1, ["status", "-w", "{tmp}/nothing"]),
+    (1, ["import", "-w", "{town}", "reports", "{tmp}/missing.csv"]),
+    (1, ["import", "-w", "{town}", "wishes", "{file}"]),
+    (1, ["import", "-w", "{town}", "lanes", "{file}", "--coords", "atlantis"]),
+    (1, ["import", "-w", "{town}", "reports", "{file}", "--map", "经度"]),
+    (1, ["import", "-w", "{town}", "reports", "{file}", "--map", "没有的列=lon"]),
+    (1, ["import", "-w", "{town}", "reports", "{file}", "--encoding", "klingon"]),
+    (1, ["import", "-w", "{town}", "lanes", "{file}"]),
+    (1, ["export", "-w", "{town}", "wishes", "{tmp}/a.gpkg"]),
+    (1, ["export", "-w", "{town}", "lanes", "{tmp}/a.docx"]),
+    (1, ["export", "-w", "{town}", "lanes", "{tmp}/no/such/folder/a.gpkg"]),
+    (1, ["export", "-w", "{town}", "lanes", "{tmp}/a.gpkg", "--crs", "EPSG:999999"]),
+    (1, ["export", "-w", "{town}", "lanes", "{tmp}/a.gpkg", "--from", "yesterday"]),
+    (1, ["export", "-w", "{town}", "lanes", "{tmp}/a.gpkg", "--lane", "不存在巷"]),
+    (1, ["export", "-w", "{town}", "lanes", "{tmp}/a.gpkg", "--status", "lost"]),
+    (1, ["restore", "{file}", "-w", "{tmp}/new"]),
+    (1, ["restore", "{tmp}/missing.zip", "-w", "{tmp}/new"]),
+    (1, ["template", "wishes", "{tmp}/a.xlsx"]),
+    (1, ["serve", "-w", "{tmp}/nothing"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), BAD, ids=lambda v: " ".join(v) if isinstance(v, list) else ""
+)
+def test_a_mistake_ends_in_one_chinese_sentence(
+    run: Run,
+    town: Path,
+    tmp_path: Path,
+    code: int,
+    words: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "问题.csv"
+    file.write_text(REPORTS, encoding="utf-8")
+    before = Workspace.open(town).revision()
+    said = run(*(w.format(tmp=tmp_path, town=town, file=file) for w in words))
+    assert said.code == code, said
+    assert said.out == ""
+    lines = said.err.strip().splitlines()
+    assert len(lines) == 1, said.err
+    assert len(re.findall(r"[\u4e00-\u9fff]", lines[0])) > 6
+    assert "Traceback" not in said.err
+    assert "程序出错" not in said.err
+    assert Workspace.open(town).revision() == before
+
+
+def test_help_is_chinese(run: Run) -> None:
+    for words in ([], ["import"], ["export"], ["serve"]):
+        text = run(*words, "--help").out
+        assert "用法" in text
+        assert not re.search(r"\b(Usage|Options|Show|Commands)\b", text)
+
+
+def test_a_console_that_knows_no_chinese_still_gets_the_sentence(tmp_path: Path) -> None:
+    env = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    words = [sys.executable, "-m", "cwmap.cli", "status", "-w", str(tmp_path / "none")]
+    done = subprocess.run(words, capture_output=True, env=env, check=False)
+    assert done.returncode == 1
+    assert "没有工作区" in done.stderr.decode("utf-8")

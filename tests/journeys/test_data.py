@@ -1,0 +1,240 @@
+"""The data page: files in, files out."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import geopandas as gpd
+import openpyxl
+import pandas as pd
+
+from cwmap import figures, importing, sample
+from geo.coordinates import from_wgs84
+from tests.journeys.dashboard import Served
+from tests.journeys.screen import OpenScreen, Screen
+
+
+def facts(screen: Screen) -> dict[str, str]:
+    """The boxes with numbers that are in view, by what they say."""
+    boxes = screen.page.locator(".cw-facts:visible div")
+    pairs = boxes.evaluate_all(
+        "e => e.map(b => [b.querySelector('span').innerText, b.querySelector('b').innerText])"
+    )
+    return dict(pairs)
+
+
+def drop(screen: Screen, path: Path) -> None:
+    """Give a file to the page and wait until it is understood, or asked about, or refused."""
+    screen.page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(path)
+    screen.page.locator(".st-key-intake-go, [data-testid=stAlert]").first.wait_for()
+    screen.settled()
+
+
+def other_ids(served: Served, path: Path) -> Path:
+    """The demo's platform export, GB18030 with all its faults, as reports that are new here."""
+    text = (served.folder / sample.FILES / "问题台账.csv").read_bytes().decode("gb18030")
+    path.write_bytes(re.sub(r"(?m)^W", "N", text).encode("gb18030"))
+    return path
+
+
+def test_a_platform_export(own_served: Served, new_screen: OpenScreen, tmp_path: Path) -> None:
+    """Understood, its faults listed, the rejected rows taken away, the rest imported."""
+    workspace = own_served.workspace()
+    file = other_ids(own_served, tmp_path / "平台导出.csv")
+    understood = importing.understand(workspace, "reports", file, importing.Question())
+    expected = importing.preview(workspace, understood)
+    assert expected.added > 1_000
+    assert expected.rejected > 5
+
+    screen = new_screen(own_served)
+    page = screen.page
+    screen.open()
+    with screen.painted():
+        page.locator(".st-key-w-period").get_by_text("全部").click()
+    before = int(screen.metrics()["本期新增"].replace(",", ""))
+    page.get_by_role("link", name="数据").click()
+    page.locator(".st-key-cw-page h1").wait_for()
+    drop(screen, file)
+    assert facts(screen) == {
+        "读到": f"{expected.read:,} 行", "可收录": f"{len(understood.checked.rows):,} 行",
+        "有问题未收录": f"{expected.rejected:,} 行",
+    }  # fmt: skip
+    assert screen.latin() == []
+    cells = page.locator("[class*=st-key-intake-columns] [role=gridcell]").all_text_contents()
+    assert "发现时间" in cells
+    assert cells[cells.index("发现时间") + 1] == "上报时间"
+    assert page.get_by_text(f"发现的问题（{len(expected.problems):,} 条）").is_visible()
+    assert page.locator(".st-key-intake-problems canvas").first.is_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="下载未收录的行").click()
+    sheet = openpyxl.load_workbook(download.value.path()).worksheets[0]
+    assert sheet.max_row == expected.rejected + 1
+
+    page.locator(".st-key-intake-go button").click()
+    done = page.get_by_text("已导入")
+    done.wait_for(timeout=120_000)
+    screen.settled()
+    for word, number in (
+        ("新增", expected.added),
+        ("更新", expected.updated),
+        ("未收录", expected.rejected),
+    ):
+        assert f"{word} {number:,}" in done.inner_text()
+    assert workspace.counts()["reports"] == before + expected.added
+    page.get_by_role("link", name="一张图").click()
+    screen.map.wait_for_function("window.CW_PAINTED >= 1")
+    screen.settled()
+    assert screen.metrics()["本期新增"] == f"{before + expected.added:,}"
+
+
+def test_what_is_no_table(own_served: Served, new_screen: OpenScreen, tmp_path: Path) -> None:
+    """Broken and hostile files: a sentence in Chinese, and nothing has changed."""
+    workspace = own_served.workspace()
+    revision, counts = workspace.revision(), workspace.counts()
+    broken = {
+        "坏的.xlsx": b"PK\x03\x04" + bytes(range(256)) * 8,
+        "空的.csv": b"",
+        "别的.csv": "甲,乙\r\n一,二\r\n".encode("gb18030"),
+        "名字<img src=x onerror=alert(1)>.geojson": b'{"type": "FeatureCollection", "feat',
+    }
+    screen = new_screen(own_served, 1280, 720).open_page("/data")
+    for name, content in broken.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        drop(screen, path)
+        alert = screen.page.locator("[data-testid=stAlert]")
+        said = alert.inner_text()
+        assert re.search(r"[\u4e00-\u9fff].*。", said), said
+        assert not re.search(r"Error|Traceback|None|[a-z]+_[a-z]+\(", said), said
+        assert screen.page.locator(".st-key-intake-go").count() == 0
+        screen.page.get_by_role("button", name=re.compile("Remove|移除")).first.click()
+        alert.wait_for(state="detached")
+    assert (workspace.revision(), workspace.counts()) == (revision, counts)
+
+
+def test_coordinates_that_nothing_tells(
+    own_served: Served, new_screen: OpenScreen, tmp_path: Path
+) -> None:
+    """Two places in GCJ-02: too few for the lanes to tell, so the page asks, with pictures."""
+    town = own_served.town()
+    at = town.layers["lanes"].geometry.iloc[[3, 90]].representative_point()
+    lon, lat = from_wgs84(at.x.to_numpy(), at.y.to_numpy(), "gcj02")
+    file = tmp_path / "两件.csv"
+    rows = {
+        "问题编号": ["G1", "G2"], "问题类别": ["暴露垃圾"] * 2, "上报时间": [f"{town.as_of} 09:00"] * 2,
+        "经度": lon.round(7), "纬度": lat.round(7),
+    }  # fmt: skip
+    pd.DataFrame(rows).to_csv(file, index=False, encoding="utf-8-sig")
+    screen = new_screen(own_served).open_page("/data")
+    drop(screen, file)
+    page = screen.page
+    choices = page.locator("[class*=st-key-intake-coords] button")
+    assert choices.count() >= 3
+    page.locator("[class*=st-key-intake-ask] .js-plotly-plot").nth(choices.count() - 1).wait_for()
+    assert page.locator(".st-key-intake-go").count() == 0
+    page.locator(".st-key-intake-coords-gcj02 button").click()
+    page.locator(".st-key-intake-go button").click()
+    page.get_by_text("已导入").wait_for()
+    stored = own_served.workspace().read("reports", ["report_id", "geometry", "placed_by"])
+    stored = stored.set_index("report_id").loc[["G1", "G2"]]
+    assert stored["placed_by"].tolist() == ["within", "within"]
+    found = gpd.GeoSeries(stored["geometry"].to_numpy(), crs=4326).to_crs(town.settings.crs)
+    meant = at.reset_index(drop=True).to_crs(town.settings.crs)
+    assert found.distance(meant).max() < 0.5
+
+
+def test_files_out(served: Served, new_screen: OpenScreen, tmp_path: Path) -> None:
+    """The filter of the map holds for what is saved: layer, spreadsheet, and the map itself."""
+    town = served.town()
+    screen = new_screen(served)
+    page = screen.page
+    screen.open()
+    with screen.painted():
+        page.locator(".st-key-cat-garbage button").click()
+    question = screen.question()
+    page.get_by_role("link", name="数据").click()
+    page.get_by_role("tab", name="导出图层").click()
+
+    def made() -> Path:
+        page.locator(".st-key-out-make button").click()
+        page.locator(".st-key-out-save button").wait_for()
+        screen.settled()
+        with page.expect_download() as download:
+            page.locator(".st-key-out-save button").click()
+        path = tmp_path / download.value.suggested_filename
+        download.value.save_as(path)
+        return path
+
+    number = figures.summary(town, question).reports
+    saved = made()
+    assert saved.suffix == ".gpkg"
+    assert "示例" in saved.name
+    assert len(gpd.read_file(saved, layer=0)) == number
+    screen.choose("out-layer", "巷道")
+    screen.choose("out-format", "Excel")
+    page.locator(".st-key-out-save").wait_for(state="detached")
+    sheet = pd.read_excel(made())
+    assert sheet["问题数"].sum() == figures.lanes(town, question)["reports"].sum()
+    assert len(sheet) == len(town.layers["lanes"])
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="保存网页地图").click()
+    html = tmp_path / "地图.html"
+    download.value.save_as(html)
+    offline = new_screen(served, 1280, 720).page
+    asked: list[str] = []
+    offline.on("request", lambda r: asked.append(r.url))
+    offline.goto(html.as_uri())
+    offline.wait_for_function("window.CW_PAINTED >= 1 && window.CW_HEAT")
+    assert [url for url in asked if not url.startswith("data:")] == [html.as_uri()]
+    assert "示例数据" in offline.locator("body").inner_text()
+    assert f"{question.start} 至 {question.end}" in offline.locator("body").inner_text()
+    same = offline.evaluate("CW.paintState.lanes.counts")
+    assert same == figures.lanes(town, question)["reports"].tolist()
+
+
+def test_the_page_serves_while_the_command_line_imports(
+    own_served: Served, new_screen: OpenScreen, tmp_path: Path
+) -> None:
+    """Old figures, promptly, while an import runs beside; the new ones by themselves after it."""
+    workspace, old = own_served.workspace(), own_served.town()
+    file = other_ids(own_served, tmp_path / "新的.csv")
+    looking, other = new_screen(own_served).open(), new_screen(own_served, 1280, 720).open()
+    question = looking.question()
+    revision = own_served.health()["revision"]
+    command = [
+        sys.executable,
+        "-m",
+        "cwmap.cli",
+        "import",
+        "-w",
+        own_served.folder,
+        "reports",
+        file,
+        "--json",
+    ]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE)
+    answered = 0
+    while running.poll() is None:
+        with looking.painted():
+            looking.page.locator(".st-key-cat-garbage button").click()
+        if workspace.revision() != revision:
+            break
+        question = looking.question()
+        assert looking.metrics()["本期新增"] == f"{figures.summary(old, question).reports:,}"
+        answered += 1
+    assert answered >= 2
+    done = json.loads(running.communicate(timeout=120)[0])
+    assert running.returncode == 0
+    assert done["added"] > 1_000
+    new = own_served.town()
+    for screen in (looking, other):
+        now = screen.question()
+        expected = f"{figures.summary(new, now).reports:,}"
+        assert expected != f"{figures.summary(old, now).reports:,}"
+        screen.page.locator(".cw-metric b").first.filter(has_text=expected).wait_for()
+    assert own_served.health()["revision"] == done["revision"]
