@@ -33,6 +33,7 @@ from geo.nearest import NearestIndex
 Engine = Callable[[], np.ndarray]
 
 COLUMNS, ROWS, STEP_M, LANES = 60, 50, 70.0, 180
+BENDS = 8  # pieces of a cell's side: 32 corners a cell, where surveyed ones often have 100
 CORNER = np.array([492_000.0, 3_694_000.0])
 NEAR_M = 30.0
 COUNT_SQL = """
@@ -51,7 +52,7 @@ def town(seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
     along = crooked(corner[:-1], corner[1:], rng)  # south to north
     sides = (across[:-1], along[:, 1:], across[1:, :, ::-1], along[:, :-1, ::-1])
     cells = shapely.polygons(
-        np.concatenate([side[:, :, :-1] for side in sides], axis=2).reshape(-1, 16, 2)
+        np.concatenate([side[:, :, :-1] for side in sides], axis=2).reshape(-1, 4 * BENDS, 2)
     )
     lines = []
     for _ in range(LANES):
@@ -65,10 +66,10 @@ def town(seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
 
 
 def crooked(begin: np.ndarray, end: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(…, 5, 2): begin, three points not quite on the way, end."""
-    share = np.linspace(0, 1, 5)[:, None]
+    """(…, BENDS + 1, 2): begin, points not quite on the way, end."""
+    share = np.linspace(0, 1, BENDS + 1)[:, None]
     way = begin[..., None, :] * (1 - share) + end[..., None, :] * share
-    way[..., 1:-1, :] += rng.uniform(-3, 3, way[..., 1:-1, :].shape)
+    way[..., 1:-1, :] += rng.uniform(-2, 2, way[..., 1:-1, :].shape)
     return way
 
 

@@ -24,6 +24,15 @@ SPOT_COLOURS = {
              "cold90": "#2c4a60", "cold95": "#3f76a0", "cold99": "#6fb1e0"},
 }  # fmt: skip
 """Class of `geo.hotspots.CLASSES` → colour; what is not significant has none."""
+TREND_COLOURS = {
+    "light": {"new": "#e6007e", "consecutive": "#e0603f", "intensifying": "#7a0f2b",
+              "persistent": "#b2182b", "diminishing": "#f2a37e", "oscillating": "#8e6bb0",
+              "sporadic": "#e9c46a", "historical": "#9aa7b0"},
+    "dark": {"new": "#ff4fa8", "consecutive": "#f08a5d", "intensifying": "#ff3b30",
+             "persistent": "#d9534f", "diminishing": "#8c5a48", "oscillating": "#a98bd0",
+             "sporadic": "#a98b3e", "historical": "#5d6b75"},
+}  # fmt: skip
+"""Class of change over time (`cwmap.emerging`) → colour."""
 CLASSES = len(RAMPS["light"])
 _SERIES = (1.0, 2.0, 5.0)
 _STEPS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 8.0)

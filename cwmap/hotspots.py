@@ -87,8 +87,8 @@ class Hotspots:
     units: reports; expected, what the unit would have at the town's average (of a cell: the mean of
     all cells; of a lane: the town's reports per metre × its length); nearby, nearby_expected: the
     same summed over the neighbourhood, the unit included; gi_z, gi_p, gi_q; hotspot: one of
-    `geo.hotspots.CLASSES`; gi_q_permuted and confirmed: q and class by shuffling. NaN and None where
-    nothing can be told: `refused` then says why.
+    `geo.hotspots.CLASSES`; gi_p_permuted, gi_q_permuted, confirmed: p, q and class by shuffling. NaN
+    and None where nothing can be told: `refused` then says why.
     """
 
     question: Filter
@@ -165,7 +165,7 @@ def _hotspots(town: Town, question: Filter, method: Method) -> Hotspots:
             "reports": reports.astype(np.int64), "expected": expected,
             "nearby": (near @ reports + reports).astype(np.int64),
             "nearby_expected": near @ expected + expected, "gi_z": np.nan, "gi_p": np.nan,
-            "gi_q": np.nan, "hotspot": None, "gi_q_permuted": np.nan, "confirmed": None,
+            "gi_q": np.nan, "hotspot": None, "gi_p_permuted": np.nan, "gi_q_permuted": np.nan, "confirmed": None,
         },
         index=frame.index,
     ).astype({"hotspot": object, "confirmed": object})  # fmt: skip
@@ -182,7 +182,7 @@ def _hotspots(town: Town, question: Filter, method: Method) -> Hotspots:
     judged = benjamini_hochberg if method.fdr else np.asarray
     units = units.assign(
         gi_z=z, gi_p=p, gi_q=benjamini_hochberg(p), hotspot=classify(z, judged(p)).astype(object),
-        gi_q_permuted=benjamini_hochberg(shuffled),
+        gi_p_permuted=shuffled, gi_q_permuted=benjamini_hochberg(shuffled),
         confirmed=classify(z, judged(shuffled)).astype(object),
     )  # fmt: skip
     notes = _notes(units, adjacency, judged(normal), judged(shuffled), method)

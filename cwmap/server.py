@@ -11,6 +11,7 @@ import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -74,7 +75,11 @@ def _heat(request: Request, town: Town) -> Response:
     theme = "dark" if query.get("theme") == "dark" else "light"
     question, look = Filter.from_query(query), Look.from_query(query)
     density = figures.heat(town, question, look.bandwidth_m)
-    image = heat_png(density, even_breaks(float(density.max())), theme)
+    # Pictures of one series share the scale of the series: `top` is its largest density.
+    top = float(query.get("top") or density.max())
+    if not np.isfinite(top) or top < 0:
+        raise ValueError(top)
+    image = heat_png(density, even_breaks(top), theme)
     fresh = query.get("rev") == str(town.revision)
     return Response(image, media_type="image/png", headers=KEEP_FOREVER if fresh else KEEP_NOT)
 

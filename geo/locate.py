@@ -72,7 +72,7 @@ class PolygonIndex:
     edge: Integers  # row of sides, WHOLE or ASK
 
     @classmethod
-    def build(cls, polygons: GeometryList, cell_m: float = 2.0) -> PolygonIndex:
+    def build(cls, polygons: GeometryList, cell_m: float = 1.5) -> PolygonIndex:
         """Index (n,) Polygons or MultiPolygons (None and empty ones hold nothing).
 
         cell_m: wished cell size in metres, enlarged where it would need more than MAX_CELLS

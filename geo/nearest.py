@@ -81,7 +81,7 @@ class NearestIndex:
             candidates.append(piece[np.argsort(cell)].astype(np.int32))
             count[block] = np.bincount(cell, minlength=len(block))
         start = np.concatenate([[0], np.cumsum(count)]).astype(np.int32)
-        inside = PolygonIndex.build(shapes)
+        inside = PolygonIndex.build(shapes, cell_m)
         return cls(inside, max_m, pieces, piece_polygon, grid, start, np.concatenate(candidates))
 
     def query(

@@ -7,7 +7,9 @@ whose one element hands a state to `CWMap.paint` (static/map.js), which recolour
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,7 +22,9 @@ from jinja2 import Template
 from streamlit_folium import st_folium
 
 from cwmap import figures
-from cwmap.colours import RAMPS, SPOT_COLOURS, breaks, classes
+from cwmap.colours import RAMPS, SPOT_COLOURS, TREND_COLOURS, breaks, classes
+from cwmap.emerging import LABELS as TRENDS
+from cwmap.emerging import Emerging
 from cwmap.filters import Filter
 from cwmap.hotspots import LABELS, Hotspots
 from cwmap.symbology import RATES
@@ -117,24 +121,74 @@ def hotspot_state(
 ) -> dict[str, Any]:
     """The map of hot and cold units, for `CWMap.paint`; `chosen`: ids of the spot in hand."""
     units = found.units
-    order = list(SPOT_COLOURS["light"])
-    codes = [order.index(c) if c in order else -1 for c in units["confirmed"]]
-    values = {
+    values = _classed(units["confirmed"], units["reports"], SPOT_COLOURS, LABELS)
+    return _classed_state(found.method.units, values, look, chosen, fly)
+
+
+def trend_state(
+    town: Town, found: Emerging, question: Filter, look: Look, fly: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The map of change: cells by their class, and the heat of each period on one scale to play."""
+    values = _classed(found.units["trend"], found.cube.counts.sum(axis=1), TREND_COLOURS, TRENDS)
+    state = _classed_state("cells", values, look, (), fly)
+    frames = periods(found, question)
+    if not frames:
+        return state
+    width = str(look.bandwidth_m or figures.bandwidths_m(town)[2])
+    top = max(float(figures.heat(town, f, look.bandwidth_m).max()) for _, f in frames)
+    words = {"bandwidth": width, "top": f"{top:.6g}", "rev": str(town.revision)}
+    return state | {
+        "series": {
+            "bounds": heat_bounds(town),
+            "frames": [
+                {"label": label, "query": urlencode({**f.to_query(), **words})}
+                for label, f in frames
+            ],
+        }
+    }
+
+
+def periods(found: Emerging, question: Filter) -> list[tuple[str, Filter]]:
+    """Each period of a space-time cube: its name and the filter that means it."""
+    days = timedelta(days=found.cube.days - 1)
+    return [
+        (
+            f"{start:%Y-%m-%d} 至 {start + days:%m-%d}",
+            replace(question, start=start, end=start + days),
+        )
+        for start in found.cube.starts
+    ]
+
+
+def _classed(
+    classes_of: Iterable[str], counts: Iterable[int], ramps: Mapping[str, Mapping[str, str]],
+    labels: Mapping[str, str],
+) -> dict[str, Any]:  # fmt: skip
+    """Units of named classes, as `CWMap.paint` takes them."""
+    order = list(ramps["light"])
+    codes = [order.index(c) if c in order else -1 for c in classes_of]
+    return {
         "classes": "".join("-" if k < 0 else str(k) for k in codes),
-        "colours": {theme: list(ramp.values()) for theme, ramp in SPOT_COLOURS.items()},
-        "counts": units["reports"].tolist(),
-        "rates": [None] * len(units),
+        "colours": {theme: list(ramp.values()) for theme, ramp in ramps.items()},
+        "counts": [int(n) for n in counts],
+        "rates": [None] * len(codes),
         "unit": "",
-        "words": [*(LABELS[c] for c in order), LABELS["none"]],
+        "words": [*(labels[c] for c in order), labels["none"]],
         "said": [k if k >= 0 else len(order) for k in codes],
         "opacity": 0.78,
-        "edge": found.method.units == "cells",
+        "edge": True,
     }
-    painted: dict[str, Any] = {"cells": None, "lanes": None, found.method.units: values}
+
+
+def _classed_state(
+    layer: str, values: dict[str, Any], look: Look, chosen: Sequence[str],
+    fly: Mapping[str, Any] | None,
+) -> dict[str, Any]:  # fmt: skip
+    painted: dict[str, Any] = {"cells": None, "lanes": None, layer: values}
     return {
         "show": [w for w in look.show if w != "reports"], "surface": True, "colours": RAMPS,
         "heat": None, **painted, "reports": None, "fly": fly,
-        "chosen": {"layer": found.method.units, "ids": list(chosen)} if chosen else None,
+        "chosen": {"layer": layer, "ids": list(chosen)} if chosen else None,
     }  # fmt: skip
 
 

@@ -60,6 +60,12 @@ def chosen(found: Spots) -> Spot | None:
     return next((s for s in found.items if s.name == name), None)
 
 
+def chosen_ids(found: Spots) -> tuple[str, ...]:
+    """The units of the spot in hand."""
+    now = chosen(found)
+    return now.unit_ids if now else ()
+
+
 def _choose(spot: Spot | None, units: str) -> None:
     st.session_state["spot"] = spot.name if spot else None
     if spot:
@@ -143,8 +149,13 @@ def _said(spot: Spot, whole: bool) -> None:
     st.html(f'<div class="cw-card {kind}"><p class="said">{escape(spot.sentence)}</p>{more}</div>')
 
 
-def legend(found: Spots) -> None:
-    """Classes, method and notes."""
+def legend(found: Spots, *, shown: bool = True) -> None:
+    """Classes, method and notes of the map of now."""
+    if not shown:
+        st.html(
+            '<div class="cw-legend"><b>变化</b><p>底色为网格的变化类型；播放条放的是各时段的问题密度，色标不变</p></div>'
+        )
+        return
     boxes = "".join(
         f'<span><i class="cw-{c}" style="--light:{SPOT_COLOURS["light"][c]}"></i><em>{_short(c)}</em></span>'
         for c in SPOT_COLOURS["light"]

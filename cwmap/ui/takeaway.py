@@ -59,8 +59,9 @@ def draw(town: Town) -> None:
             icon=":material/download:",
         )
     st.html('<h3 class="cw-h">把当前地图存成一个网页</h3>')
+    question, look = state.question(), state.look()  # the file is made outside of the session
     st.download_button(
-        "保存网页地图", lambda: saved_map(town, state.question(), state.look()).encode(),
+        "保存网页地图", lambda: saved_map(town, question, look).encode(),
         f"创卫一张图_{town.as_of:%Y%m%d}{mark}.html", "text/html", on_click="ignore", key="out-html",
         icon=":material/map:", help="一个文件，不联网也能打开；含标题、筛选、图例和日期",
     )  # fmt: skip

@@ -92,8 +92,8 @@ def holder(shape: Any, polygons: Any) -> int:
         return min(holds, key=lambda i: (polygons[i].area, i), default=-1)
     measure = (lambda s: s.length) if "Line" in shape.geom_type else (lambda s: s.area)
     shares = [measure(shape.intersection(p)) / measure(shape) for p in polygons]
-    best = max(shares)
-    return next((i for i, s in enumerate(shares) if best > 2e-9 and s >= best - 1e-9), -1)
+    least = max(2e-9, *shares) - 1e-9  # shares that differ by less are equal but for rounding
+    return next((i for i, share in enumerate(shares) if share >= least), -1)
 
 
 def expected(report: dict[str, Any], frames: dict[str, pd.DataFrame]) -> tuple[Any, ...]:

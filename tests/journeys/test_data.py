@@ -64,7 +64,11 @@ def test_a_platform_export(own_served: Served, new_screen: OpenScreen, tmp_path:
         "有问题未收录": f"{expected.rejected:,} 行",
     }  # fmt: skip
     assert screen.latin() == []
-    cells = page.locator("[class*=st-key-intake-columns] [role=gridcell]").all_text_contents()
+    # The table is painted; its words stand beside the picture for those who hear them.
+    columns = page.locator("[class*=st-key-intake-columns]")
+    columns.scroll_into_view_if_needed()
+    columns.locator("canvas [role=gridcell]").nth(2).wait_for(state="attached")
+    cells = columns.locator("canvas [role=gridcell]").all_text_contents()
     assert "发现时间" in cells
     assert cells[cells.index("发现时间") + 1] == "上报时间"
     assert page.get_by_text(f"发现的问题（{len(expected.problems):,} 条）").is_visible()

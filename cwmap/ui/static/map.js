@@ -233,7 +233,8 @@
     this.toggle(this.communities, s.show.includes("communities"));
     this.toggle(this.areas, s.show.includes("areas"));
     this.showFacilities();
-    this.paintHeat(s.heat);
+    if (!s.series) this.paintHeat(s.heat);
+    this.paintSeries(s.series);
     this.paintChosen(s.chosen);
     this.labels.draw();
     this.fetchReports();
@@ -268,7 +269,7 @@
       this.heatUrl = null;
       return;
     }
-    const url = heat.data || `${SERVER}heat.png?${heat.query}&theme=${this.theme}`;
+    const url = this.heatAddress(heat);
     if (url === this.heatUrl) return;
     this.heatUrl = url;
     const image = new Image();
@@ -282,6 +283,48 @@
       window.CW_HEAT = url;
     };
     image.src = url;
+  };
+
+  /* ---- time: pictures of one scale, one a period, played without asking Streamlit ---- */
+
+  CW.prototype.paintSeries = function (series) {
+    const key = series ? JSON.stringify(series.frames) : null;
+    if (key === this.seriesKey) return;
+    this.seriesKey = key;
+    clearInterval(this.playing);
+    this.playing = null;
+    if (this.player) { this.player.remove(); this.player = null; }
+    if (!series) return;
+    const cw = this, last = series.frames.length - 1;
+    const player = L.Control.extend({ onAdd() {
+      const box = L.DomUtil.create("div", "cw-player");
+      box.innerHTML = '<button type="button" aria-label="播放或暂停">▶</button>' +
+        `<input type="range" min="0" max="${last}" value="${last}" aria-label="时段"><output></output>`;
+      const [play, slider, label] = box.children;
+      const show = (at) => {
+        slider.value = at;
+        label.textContent = series.frames[at].label;
+        cw.paintHeat({ query: series.frames[at].query, bounds: series.bounds });
+        const next = new Image();  // already there when its turn comes
+        next.src = cw.heatAddress(series.frames[(at + 1) % (last + 1)]);
+      };
+      const stop = () => { clearInterval(cw.playing); cw.playing = null; play.textContent = "▶"; };
+      play.onclick = () => {
+        if (cw.playing) return stop();
+        play.textContent = "❚❚";
+        cw.playing = setInterval(() => show((+slider.value + 1) % (last + 1)), 700);
+      };
+      slider.oninput = () => { stop(); show(+slider.value); };
+      L.DomEvent.disableClickPropagation(box);
+      L.DomEvent.disableScrollPropagation(box);
+      label.textContent = "播放各时段的密度";  // until then the classes stand alone
+      return box;
+    } });
+    this.player = new player({ position: "bottomleft" }).addTo(this.map);
+  };
+
+  CW.prototype.heatAddress = function (heat) {
+    return heat.data || `${SERVER}heat.png?${heat.query}&theme=${this.theme}`;
   };
 
   CW.prototype.paintChosen = function (chosen) {
