@@ -174,6 +174,15 @@ def nearest_engines(
     yield "shapely dwithin", dwithin
 
 
+def seconds_of(engine: Engine) -> float:
+    """Mean time of a run, over half a second of runs: a busy machine disturbs short ones most."""
+    begin, runs = time.perf_counter(), 0
+    while (taken := time.perf_counter() - begin) < 0.5:
+        engine()
+        runs += 1
+    return taken / runs
+
+
 def compare(engines: Iterator[tuple[str, Engine | None]], rounds: int, build_s: float) -> None:
     """Run all in turn, check that the answers are equal, and print medians and ratios."""
     ready: dict[str, Engine] = {}
@@ -189,9 +198,7 @@ def compare(engines: Iterator[tuple[str, Engine | None]], rounds: int, build_s: 
     seconds: dict[str, list[float]] = {name: [] for name in ready}
     for _ in range(rounds):
         for name, engine in ready.items():
-            begin = time.perf_counter()
-            engine()
-            seconds[name].append(time.perf_counter() - begin)
+            seconds[name].append(seconds_of(engine))
     medians = {name: statistics.median(taken) for name, taken in seconds.items()}
     print(f"{'engine':<26}{'median s':>10}{'slower than ours':>18}{'ours with build':>17}")
     for name, median in medians.items():

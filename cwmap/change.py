@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
@@ -62,7 +63,7 @@ class Change:
         for part in compare(self.connection, table, rows, defaulted):
             fresh = part.fresh
             if derived and len(fresh):
-                made = derived.make(part.typed[~part.known].reindex(columns=list(derived.needs)))
+                made = derived.make(_columns(part.typed[~part.known], derived.needs))
                 fresh = fresh.join(geopackage.encode(made, table))
             self._many(sa.insert(geopackage.TABLE[name]), fresh)
             self._update(table, part)
@@ -151,3 +152,10 @@ class Change:
         order = [str(n) for n in compiled.positiontup or names]
         plain = list(zip(*(rows[n].to_numpy(object) for n in order), strict=True))
         self.connection.exec_driver_sql(str(compiled), plain)
+
+
+def _columns(rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """These columns of rows; one that the rows do not have holds nothing."""
+    nothing = np.full(len(rows), None, object)
+    columns = {name: rows[name].to_numpy(object) if name in rows else nothing for name in names}
+    return pd.DataFrame(columns, index=rows.index, dtype=object)

@@ -22,7 +22,6 @@ from cwmap.filters import Filter
 from cwmap.town import Town
 from geo.coordinates import transform_geometries
 from geo.hotspots import (
-    CLASSES,
     MIN_UNITS,
     Adjacency,
     benjamini_hochberg,
@@ -198,7 +197,7 @@ def _refusal(values: npt.NDArray[np.float64], reports: int, method: Method) -> s
     """Why nothing can be told; empty if something can."""
     each, unit = UNIT_WORDS[method.units]
     if len(values) < MIN_UNITS:
-        return f"{unit}只有 {len(values)} {each}，不足 {MIN_UNITS} 个，没有计算冷热点"
+        return f"{unit}只有 {len(values)} {each}，不足 {MIN_UNITS} {each}，没有计算冷热点"
     if reports < MIN_REPORTS:
         return f"时段内落在{unit}里的问题只有 {reports} 件，不足 {MIN_REPORTS} 件，没有计算冷热点；可放宽时段或类别"
     if values.min() == values.max():
@@ -257,8 +256,8 @@ def _caption(
     )  # fmt: skip
     shuffles = f"{'全部' if method.shuffle == 'all' else '条件'}置换 {_shuffles(method, adjacency):,} 次（种子 {SEED}）"
     chance = (
-        f"双侧 p 值取自{shuffles}，正态近似复核" if method.permutations
-        else f"双侧 p 值取自正态近似，{shuffles}复核"
+        f"双侧 p 值取自{shuffles}" if method.permutations
+        else f"双侧 p 值两种：{shuffles}（confirmed 列，图上颜色和清单以此为准）、正态近似（hotspot 列）"
     )  # fmt: skip
     level = "q 值" if method.fdr else "p 值"
     correction = "Benjamini–Hochberg 校正（错误发现率）" if method.fdr else "未作多重检验校正"
@@ -269,6 +268,3 @@ def _caption(
         f"{correction}，{level}不超过 1%、5%、10% 依次为 99%、95%、90%",
         f"{reports:,} 件（落在{unit}里的）", *patrol, filter_caption(town, question),
     ])  # fmt: skip
-
-
-assert set(LABELS) == set(CLASSES)

@@ -78,7 +78,7 @@ def worst(town: Town) -> None:
             key = f"worst-{at}"
             bars.append(f".st-key-{key} button{{--share:{100 * lane['rate_shrunk'] / most:.1f}%}}")
             chosen = state.look().picked == ("lanes", lane_id)
-            name = plain(figures.place_name(town, "lanes", str(lane_id)))
+            name = frame.plain(figures.place_name(town, "lanes", str(lane_id)))
             st.button(
                 f"{at} {name} *{lane['reports']:,} 件* **{lane['rate_per_100m']:.1f}**",
                 key=key, width="stretch", type="primary" if chosen else "tertiary",
@@ -267,8 +267,3 @@ def _time(town: Town, moment: object) -> str:
 
 def _shown(table: str, name: str, value: object) -> str:
     return TABLES[table][name].shown(value) if isinstance(value, str) else ""
-
-
-def plain(text: str) -> str:
-    """Text for a Streamlit label, without what its Markdown would read."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|~:$" else c for c in text)

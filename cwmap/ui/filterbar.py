@@ -9,7 +9,7 @@ import streamlit as st
 from cwmap import figures
 from cwmap.tables import STATUS
 from cwmap.town import Town
-from cwmap.ui import state
+from cwmap.ui import frame, state
 
 WHOLE_TOWN = ""
 
@@ -109,7 +109,12 @@ def _place(town: Town) -> None:
     )  # fmt: skip
     if question.lane:
         names = "、".join(figures.place_name(town, "lanes", i) for i in question.lane)
-        st.button(f"只看 {names}　✕", key="drop-lane", on_click=state.ask, kwargs={"lane": ()})
+        st.button(
+            f"只看 {frame.plain(names)}　✕",
+            key="drop-lane",
+            on_click=state.ask,
+            kwargs={"lane": ()},
+        )
 
 
 def _choose_place() -> None:
@@ -127,5 +132,6 @@ def _source(town: Town) -> None:
     st.session_state["w-source"] = [s for s in state.question().source if s in town.sources]
     st.pills(
         "来源", list(town.sources), selection_mode="multi", key="w-source", label_visibility="collapsed",
+        format_func=frame.plain,
         on_change=lambda: state.ask(source=tuple(st.session_state["w-source"])),
     )  # fmt: skip

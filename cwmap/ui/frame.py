@@ -53,6 +53,11 @@ def door(path: str) -> Any:
     return st.session_state["doors"][path]
 
 
+def plain(text: str) -> str:
+    """Text for Streamlit's labels and messages, without what their Markdown would read."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|~:$" else c for c in text)
+
+
 def sentence(draw: Callable[[], T]) -> Callable[[], T | None]:
     """A drawing function that shows a `CwmapError` as its sentence instead of failing."""
 
@@ -61,7 +66,7 @@ def sentence(draw: Callable[[], T]) -> Callable[[], T | None]:
         try:
             return draw()
         except CwmapError as error:
-            st.error(str(error))
+            st.error(plain(str(error)))
             return None
 
     return shown
@@ -70,7 +75,7 @@ def sentence(draw: Callable[[], T]) -> Callable[[], T | None]:
 def on_script_error(error: Exception) -> bool:
     """What a viewer sees where the program is wrong: never a traceback."""
     if isinstance(error, CwmapError):
-        st.error(str(error))
+        st.error(plain(str(error)))
     else:
         st.error(
             "页面出错了，数据没有改动。请刷新页面；若仍出现，请把运行窗口里的记录发给维护人员。"

@@ -18,6 +18,7 @@ from cwmap.errors import CwmapError, NeedsAnswer
 from cwmap.georeference import label
 from cwmap.tables import TABLES, Table, headers
 from cwmap.town import Town
+from cwmap.ui import frame
 
 FILE_TYPES = [
     "xlsx", "xls", "csv", "gz", "txt", "tsv", "zip", "gpkg", "geojson", "json", "kml", "kmz",
@@ -55,7 +56,7 @@ def draw(town: Town) -> None:
         _ask_coords(town, asked, table, file.file_id)
         return
     except CwmapError as error:
-        st.error(str(error))
+        st.error(frame.plain(str(error)))
         _correct(table, source, question, file.file_id)
         return
     _show(town, understood, question, file.file_id)
@@ -110,7 +111,7 @@ def _understood(
 
 def _ask_coords(town: Town, asked: NeedsAnswer, table: Table, file_id: str) -> None:
     """A question that must not be guessed, with a picture of what each answer would mean."""
-    st.warning(str(asked))
+    st.warning(frame.plain(str(asked)))
     if not asked.candidates:
         return
     for column, system in zip(st.columns(len(asked.candidates)), asked.candidates, strict=True):
@@ -139,7 +140,7 @@ def _show(
     )
     notes = [n for n in (*rows.notes, checked.coords_reason) if n]
     if notes:
-        st.info("\n".join(f"- {_plain(n)}" for n in notes))
+        st.info("\n".join(f"- {frame.plain(n)}" for n in notes))
     left, right = st.columns([3, 2])
     with left:
         _matching(understood.table, rows, checked.matched, file_id)
@@ -299,7 +300,3 @@ def _path(shapes: np.ndarray) -> tuple[list[float | None], list[float | None]]:
         x += [*coords[:, 0].tolist(), None]
         y += [*coords[:, 1].tolist(), None]
     return x, y
-
-
-def _plain(text: str) -> str:
-    return "".join(f"\\{c}" if c in "\\`*_[]<>$~:" else c for c in text)

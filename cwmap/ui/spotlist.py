@@ -13,7 +13,7 @@ from cwmap.colours import SPOT_COLOURS
 from cwmap.hotspots import Method
 from cwmap.spots import Spot, Spots, spots
 from cwmap.town import Town
-from cwmap.ui import cards, state
+from cwmap.ui import frame, state
 
 NEIGHBOURHOODS = {"touching": "相接的网格", "150": "150 米以内", "300": "300 米以内"}
 MOST = 12
@@ -123,7 +123,7 @@ def listing(found: Spots) -> None:
             bars.append(f".st-key-{key} button{{--share:{100 * spot.reports / most:.1f}%}}")
             place = spot.name.partition("·")[0]
             st.button(
-                f"{spot.rank} {cards.plain(place)} *{spot.reports:,} 件* **{spot.ratio:.1f}**",
+                f"{spot.rank} {frame.plain(place)} *{spot.reports:,} 件* **{spot.ratio:.1f}**",
                 key=key, width="stretch",
                 type="primary" if spot == now else "tertiary", on_click=_choose,
                 args=(None if spot == now else spot, found.found.method.units),

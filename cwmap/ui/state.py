@@ -12,6 +12,7 @@ import streamlit as st
 from cwmap.errors import CwmapError
 from cwmap.filters import LISTS, Filter
 from cwmap.town import Town
+from cwmap.ui import frame
 from cwmap.ui.look import Look
 
 KEPT = ("at", "meeting")
@@ -58,7 +59,7 @@ def open_state(town: Town) -> None:
         question = Filter.from_query(query)
         town.view(question)
     except CwmapError as error:
-        st.session_state["notice"] = f"链接里的筛选没有采用：{error}"
+        st.toast(frame.plain(f"链接里的筛选没有采用：{error}"), duration="long")
         question = Filter()
     if not (question.start or question.end):
         start, end = period("days30", town)

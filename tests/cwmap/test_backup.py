@@ -1,14 +1,26 @@
 """A backup holds every byte, says so, and is not believed when it does not."""
 
+import hashlib
 import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
 import zipfile
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from cwmap.backup import MANIFEST, backup, restore
 from cwmap.errors import WorkspaceError
-from cwmap.store import FILE, Workspace
+from cwmap.store import FILE, Settings, Workspace
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -65,7 +77,7 @@ def test_a_changed_or_missing_byte_is_found(kept: Path, tmp_path: Path) -> None:
             restore(altered(kept, tmp_path / f"{at}.zip", change), folder)
         assert not folder.exists()
     assert not (tmp_path / "out.txt").exists()
-    assert not list(tmp_path.glob(".restore-*"))
+    assert not list(tmp_path.rglob(".cwmap-*"))
 
 
 def test_half_a_file_and_no_zip_are_refused(kept: Path, tmp_path: Path) -> None:
@@ -96,3 +108,188 @@ def test_a_target_that_cannot_be_written_leaves_nothing(
     with pytest.raises(WorkspaceError):
         backup(demo_workspace, folder)
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Every file of a workspace and its content."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+@pytest.fixture
+def small(workspace: Workspace, tmp_path: Path) -> Path:
+    """A backup of an empty workspace with a photo; small enough to try many of its bytes."""
+    (workspace.folder / "photos").mkdir()
+    (workspace.folder / "photos" / "1.jpg").write_bytes(b"photo" * 100)
+    target = tmp_path / "small.zip"
+    backup(workspace, target)
+    return target
+
+
+def test_whatever_byte_is_changed_nothing_wrong_comes_back(small: Path, tmp_path: Path) -> None:
+    restore(small, tmp_path / "good")
+    good, content, chance = digests(tmp_path / "good"), small.read_bytes(), random.Random(3)
+    places = [*range(0, 80), *range(len(content) - 300, len(content))]
+    places += chance.sample(range(len(content)), 60)
+    refused = 0
+    for at in places:
+        bad = bytearray(content)
+        bad[at] ^= 1 << chance.randrange(8)
+        source, folder = tmp_path / "bad.zip", tmp_path / "town"
+        source.write_bytes(bad)
+        try:
+            restore(source, folder)
+        except WorkspaceError as error:
+            assert "没有恢复" in str(error)  # noqa: PT017
+            assert not folder.exists()
+            refused += 1
+        else:  # a byte that means nothing, such as a date in the archive's contents
+            assert digests(folder) == good
+            shutil.rmtree(folder)
+    assert refused > len(places) / 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../out.txt", "/out.txt", "photos/../../out.txt", "photos/..", "photos/a/b.txt", "other.txt",
+     "photos\\..\\..\\out.txt", "photos/..\\out.txt", "photos/C:out.txt", "C:/out.txt", "photos/", ""],
+)  # fmt: skip
+def test_a_name_that_leads_elsewhere_is_refused(small: Path, tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(small) as archive:
+        manifest = json.loads(archive.read(MANIFEST))
+        members = {n: archive.read(n) for n in archive.namelist()}
+    manifest["sha256"][name] = hashlib.sha256(b"out").hexdigest()
+    source = tmp_path / "evil.zip"
+    with zipfile.ZipFile(source, "w") as archive:
+        for member, content in {
+            **members,
+            MANIFEST: json.dumps(manifest).encode(),
+            name: b"out",
+        }.items():
+            archive.writestr(member, content)
+    before = digests(tmp_path)
+    with pytest.raises(WorkspaceError, match="没有恢复"):
+        restore(source, tmp_path / "town")
+    assert digests(tmp_path) == before
+    assert not (tmp_path / "town").exists()
+
+
+def test_a_backup_without_a_store_or_of_another_revision_is_refused(
+    small: Path, tmp_path: Path
+) -> None:
+    manifest = json.loads(zipfile.ZipFile(small).read(MANIFEST))
+    photo = {"photos/1.jpg": manifest["sha256"]["photos/1.jpg"]}
+    for wrong in (
+        {"sha256": photo},
+        {"sha256": {}},
+        {"sha256": []},
+        {"revision": 7},
+        {"revision": None},
+    ):
+        changed = json.dumps({**manifest, **wrong}).encode()
+        with pytest.raises(WorkspaceError, match="没有恢复"):
+            restore(altered(small, tmp_path / "x.zip", {MANIFEST: changed}), tmp_path / "town")
+        assert not (tmp_path / "town").exists()
+
+
+def test_a_newer_backup_asks_for_the_newer_program(workspace: Workspace, tmp_path: Path) -> None:
+    backup(workspace, tmp_path / "a.zip")
+    with closing(sqlite3.connect(workspace.folder / FILE)) as store:
+        store.execute("UPDATE cwmap_settings SET value = '99' WHERE key = 'version'")
+        store.commit()
+        store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = (workspace.folder / FILE).read_bytes()
+    manifest = json.loads(zipfile.ZipFile(tmp_path / "a.zip").read(MANIFEST))
+    manifest["sha256"][FILE] = hashlib.sha256(content).hexdigest()
+    newer = altered(
+        tmp_path / "a.zip",
+        tmp_path / "b.zip",
+        {FILE: content, MANIFEST: json.dumps(manifest).encode()},
+    )
+    with pytest.raises(WorkspaceError, match="升级本软件"):
+        restore(newer, tmp_path / "town")
+    assert not (tmp_path / "town").exists()
+
+
+def test_only_an_empty_folder_is_restored_into(small: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "used"
+    (folder / "photos").mkdir(parents=True)
+    (folder / "photos" / "old.jpg").write_bytes(b"old")
+    with pytest.raises(WorkspaceError, match="不是空文件夹"):
+        restore(small, folder)
+    assert digests(folder) == {"photos/old.jpg": hashlib.sha256(b"old").hexdigest()}
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / ".cwmap-left").mkdir()  # by a restore that was killed
+    restore(small, empty)
+    assert Workspace.open(empty).settings() == Settings()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkspaceError):
+        restore(small, tmp_path / "file")
+
+
+def test_a_backup_is_of_one_state_while_imports_go_on(workspace: Workspace, tmp_path: Path) -> None:
+    with workspace.changing() as change:
+        change.set(name="未提交")
+        done = backup(workspace, tmp_path / "a.zip")
+    restore(tmp_path / "a.zip", tmp_path / "town")
+    assert Workspace.open(tmp_path / "town").settings().name == Settings().name
+    assert done["bytes"] == (tmp_path / "a.zip").stat().st_size
+
+
+KEEPER = """
+import os, sys
+from pathlib import Path
+from cwmap.backup import backup, restore
+from cwmap.store import Workspace
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        word, source, target = line.rstrip().split("|")
+        if word == "backup":
+            backup(Workspace.open(Path(source)), Path(target))
+        else:
+            restore(Path(source), Path(target))
+        os._exit(0)
+    print(child, flush=True)
+    os.waitpid(child, 0)
+    print("dead", flush=True)
+"""
+
+
+def test_killed_half_way_neither_leaves_half_a_thing(
+    demo_workspace: Workspace, tmp_path: Path
+) -> None:
+    whole, old = tmp_path / "whole.zip", tmp_path / "old.zip"
+    backup(demo_workspace, whole)
+    backup(demo_workspace, old)
+    chance, outcomes = random.Random(8), set()
+    with subprocess.Popen(
+        [sys.executable, "-c", KEEPER], cwd=ROOT, encoding="utf-8",
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as killer:  # fmt: skip
+        assert killer.stdin
+        assert killer.stdout
+        for attempt in range(16):
+            folder = tmp_path / f"town{attempt}"
+            words = (
+                ("restore", whole, folder)
+                if attempt % 2
+                else ("backup", demo_workspace.folder, old)
+            )
+            print(*words, sep="|", file=killer.stdin, flush=True)
+            child = int(killer.stdout.readline())
+            time.sleep(chance.uniform(0, 0.3))
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            assert killer.stdout.readline() == "dead\n"
+            if attempt % 2:
+                outcomes.add((folder / FILE).exists())
+                if (folder / FILE).exists():
+                    assert Workspace.open(folder).counts() == demo_workspace.counts()
+                else:  # it can be restored there after all
+                    restore(whole, folder)
+            else:
+                restore(old, tmp_path / f"from{attempt}")
+        killer.stdin.close()
+    assert False in outcomes

@@ -193,19 +193,24 @@ def test_what_says_nothing_is_refused(values, adjacency, message):
             statistic(values, adjacency)
 
 
-@pytest.mark.parametrize("degree", [4, 35])
-def test_permutations_of_yes_and_no_are_hypergeometric(degree):
+@pytest.mark.parametrize("conditional", [True, False])
+@pytest.mark.parametrize(("n", "degree"), [(50, 4), (50, 35), (600, 4)])
+def test_permutations_of_yes_and_no_are_hypergeometric(n, degree, conditional):
     """Of 0 and 1 the exact answer is known; with 35 neighbours of 50 most draws meet the unit."""
-    n, draws = 50, 40_000
+    draws = 40_000
     adjacency = graph(n, degree, 7)
     y = np.random.default_rng(7).random(n) < 0.4
-    p = permutation_p(y, adjacency, draws, seed=1)
+    p = permutation_p(y, adjacency, draws, seed=1, conditional=conditional)
     k = np.diff(adjacency.indptr)
     sums = adjacency.astype(int) @ y.astype(int)
-    others = scipy.stats.hypergeom(n - 1, y.sum() - y, k)
-    exact = np.minimum(1, 2 * np.minimum(others.sf(sums - 1), others.cdf(sums)))
+    if conditional:
+        held = scipy.stats.hypergeom(n - 1, y.sum() - y, k)
+    else:
+        held, sums = scipy.stats.hypergeom(n, y.sum(), k + 1), sums + y
+    exact = np.minimum(1, 2 * np.minimum(held.sf(sums - 1), held.cdf(sums)))
     np.testing.assert_allclose(p, exact, rtol=0, atol=6 / np.sqrt(draws))
-    assert (p[k == 0] == 1).all()
+    if conditional:
+        assert (p[k == 0] == 1).all()
 
 
 def test_permutations_hold_the_unit_and_draw_from_the_others():

@@ -154,12 +154,9 @@ def test_answer_does_not_depend_on_order_or_cell_size(town):
     polygon_order, point_order = rng.permutation(len(polygons)), rng.permutation(len(x))
     other = PolygonIndex.build(polygons[polygon_order], cell_m * 1.7)
     new_point, new_polygon = other.pairs(x[point_order], y[point_order])
-    back = sorted(
-        zip(
-            point_order[new_point].tolist(), polygon_order[new_polygon].tolist(), strict=True
-        )
-    )  # fmt: skip
-    assert back == list(zip(point.tolist(), polygon.tolist(), strict=True))
+    back = np.stack([point_order[new_point], polygon_order[new_polygon]])
+    back = back[:, np.lexsort(back[::-1])]
+    np.testing.assert_array_equal(back, (point, polygon))
 
 
 def test_overlaps_holes_parts_and_shared_edges_by_hand():

@@ -209,20 +209,32 @@ class Screen:
         return Filter.from_query(dict(parse_qsl(urlsplit(self.page.url).query)))
 
     def lane_point(self) -> tuple[str, float, float]:
-        """A lane that can be clicked: its id, and a point of it on the page that nothing covers."""
-        found = self.map.evaluate(
-            """() => { const { ids, labels } = CW.scene.lanes, frame = window.frameElement;
-            const box = frame.getBoundingClientRect(), page = window.parent.document;
-            const order = ids.map((_, i) => i).sort((a, b) => labels[b][3] - labels[a][3]);
-            for (const i of order) {
-              const p = CW.map.latLngToContainerPoint([labels[i][0], labels[i][1]]);
-              const x = Math.round(p.x), y = Math.round(p.y), here = document.elementFromPoint(x, y);
-              if (page.elementFromPoint(box.x + x, box.y + y) === frame && here &&
-                here.closest('.leaflet-cw-live-pane')) return [ids[i], box.x + x, box.y + y];
-            } return null; }"""
+        """A long lane that can be clicked: its id, and a point of it on the page that is bare."""
+        for lane in self.map.evaluate(
+            """CW.scene.lanes.ids.map((id, i) => [id, CW.scene.lanes.labels[i][3]])
+            .sort((a, b) => b[1] - a[1]).map(lane => lane[0])"""
+        ):
+            x, y = self.point_of(lane)
+            if self.map.evaluate(
+                """([x, y]) => { const frame = window.frameElement, box = frame.getBoundingClientRect();
+                const here = document.elementFromPoint(x - box.x, y - box.y);
+                return window.parent.document.elementFromPoint(x, y) === frame && !!here &&
+                  !!here.closest('.leaflet-cw-live-pane'); }""",
+                [x, y],
+            ):
+                return lane, x, y
+        raise AssertionError("no lane can be clicked")
+
+    def point_of(self, lane: str) -> tuple[float, float]:
+        """Where on the page a point within a lane lies."""
+        x, y = self.map.evaluate(
+            """id => { const { ids, labels } = CW.scene.lanes, at = labels[ids.indexOf(id)];
+            const box = window.frameElement.getBoundingClientRect();
+            const p = CW.map.latLngToContainerPoint([at[0], at[1]]);
+            return [Math.round(box.x + p.x), Math.round(box.y + p.y)]; }""",
+            lane,
         )
-        assert found, "no lane can be clicked"
-        return found[0], found[1], found[2]
+        return x, y
 
 
 OpenScreen = Callable[..., Screen]

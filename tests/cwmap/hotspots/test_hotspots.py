@@ -210,3 +210,14 @@ def test_the_export_has_these_numbers(demo_town: Town, demo_workspace: Workspace
     assert list(frame["hotspot"]) == list(units["hotspot"])
     assert hotspots(demo_town, EVER).caption in layers.layer_notes(demo_town, "cells", EVER)
     assert layers.layer_notes(demo_town, "lanes", replace(EVER)) == ()
+
+
+def test_ranked_rates_have_an_interval(demo_town: Town) -> None:
+    ranked = figures.worst_lanes(demo_town, EVER, 216)
+    assert (ranked["rate_low"] <= ranked["rate_shrunk"]).all()
+    assert (ranked["rate_shrunk"] <= ranked["rate_high"]).all()
+    width = (ranked["rate_high"] - ranked["rate_low"]) / ranked["rate_shrunk"]
+    short, long = ranked["length_m"].nsmallest(20).index, ranked["length_m"].nlargest(20).index
+    assert width[short].mean() > 1.5 * width[long].mean()
+    empty = figures.lanes(demo_town, Filter(start=date(2027, 1, 1)))
+    assert empty[["rate_low", "rate_high"]].isna().all(axis=None)

@@ -178,3 +178,14 @@ def test_a_period_in_the_past_is_dated(demo_town: Town) -> None:
     end = demo_town.as_of - timedelta(days=30)
     found = spots(demo_town, Filter(start=demo_town.first_day, end=end, category=MARKET.category))
     assert f"{demo_town.first_day} 至 {end}" in found.summary
+
+
+@pytest.mark.parametrize("units", ["cells", "lanes"])
+def test_a_town_without_units_is_told_so(
+    demo_town: Town, altered: Callable[..., Town], units: str
+) -> None:
+    nowhere = np.full(len(demo_town.reports), -1)
+    bare = altered(demo_town, layers={units: demo_town.layers[units].head(0)}, **{units: nowhere})
+    found = spots(bare, Filter(), Method(units=units))
+    assert found.items == ()
+    assert "只有 0" in found.summary
