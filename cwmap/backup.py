@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import shutil
 import sqlite3
 import zipfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from uuid import uuid4
@@ -19,6 +20,7 @@ from cwmap.store import FILE, Workspace
 
 MANIFEST = "cwmap.json"
 PHOTOS = "photos"
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 _UNFINISHED = ".cwmap-"  # a folder that a killed backup or restore may leave behind
 
 
@@ -67,23 +69,23 @@ def restore(source: Path, folder: Path) -> dict[str, object]:
         )
     if not source.is_file():
         raise WorkspaceError(f"没有找到备份文件“{source}”；请检查路径。")
+    new = not folder.exists()
     try:
-        new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         if any(not path.name.startswith(_UNFINISHED) for path in folder.iterdir()):
             raise WorkspaceError(f"“{folder}”不是空文件夹，没有恢复；请换一个文件夹。")
-        try:
-            with _scratch(folder) as scratch:
-                revision = _unpack(source, scratch)
-                # The store last: with it the workspace exists.
-                for path in sorted(scratch.iterdir(), key=lambda path: path.name == FILE):
-                    path.replace(folder / path.name)
-        except WorkspaceError:
-            if new:
+        with _scratch(folder) as scratch:
+            revision = _unpack(source, scratch)
+            # The store last: with it the workspace exists.
+            for path in sorted(scratch.iterdir(), key=lambda path: path.name == FILE):
+                path.replace(folder / path.name)
+    except (OSError, WorkspaceError) as error:
+        if new:
+            with suppress(OSError):
                 folder.rmdir()
+        if isinstance(error, WorkspaceError):
             raise
-    except OSError as error:
-        raise WorkspaceError(f"无法写入“{folder}”；请检查权限和磁盘空间。") from error
+        raise WorkspaceError(f"无法写入“{folder}”，没有恢复；请检查权限和磁盘空间。") from error
     return {"workspace": str(folder), "revision": revision}
 
 
@@ -121,8 +123,8 @@ def _unpack(source: Path, scratch: Path) -> int:
     except WorkspaceError:  # of a newer version
         raise
     except Exception as error:  # a damaged archive fails in many ways
-        if isinstance(error, OSError) and error.errno:
-            raise  # that is the disk
+        if isinstance(error, OSError) and error.errno in _DISK:
+            raise
         raise WorkspaceError(
             f"“{source}”不是完整的备份文件（内容缺失或被改动），没有恢复；请换一份备份。"
         ) from error

@@ -129,7 +129,7 @@ def small(workspace: Workspace, tmp_path: Path) -> Path:
 def test_whatever_byte_is_changed_nothing_wrong_comes_back(small: Path, tmp_path: Path) -> None:
     restore(small, tmp_path / "good")
     good, content, chance = digests(tmp_path / "good"), small.read_bytes(), random.Random(3)
-    places = [*range(0, 80), *range(len(content) - 300, len(content))]
+    places = [*range(80), *range(len(content) - 300, len(content))]
     places += chance.sample(range(len(content)), 60)
     refused = 0
     for at in places:
@@ -152,7 +152,7 @@ def test_whatever_byte_is_changed_nothing_wrong_comes_back(small: Path, tmp_path
 @pytest.mark.parametrize(
     "name",
     ["../out.txt", "/out.txt", "photos/../../out.txt", "photos/..", "photos/a/b.txt", "other.txt",
-     "photos\\..\\..\\out.txt", "photos/..\\out.txt", "photos/C:out.txt", "C:/out.txt", "photos/", ""],
+     "photos\\..\\..\\out.txt", "photos/..\\out.txt", "photos/C:out.txt", "C:/out.txt", "photos/"],
 )  # fmt: skip
 def test_a_name_that_leads_elsewhere_is_refused(small: Path, tmp_path: Path, name: str) -> None:
     with zipfile.ZipFile(small) as archive:

@@ -19,7 +19,7 @@ from tests.journeys.screen import OpenScreen, Screen
 
 EVIL = (
     "<img src=x onerror=\"window.RAN='img'\">\"'</script><script>window.RAN='script'</script>"
-    "![i](http://evil.example/i.png)**粗**`码`$x$:red[红]:material/home:{{7*7}}${7}\\u003cb𠮷\u202eمرحبا"
+    "![i](http://evil.example/i.png)**粗**`码`$x$:red[红]{{7*7}}${7}\\u003cb𠮷\u202eمرحبا"
 )
 NAMED = "坏" + EVIL
 
