@@ -56,7 +56,7 @@ def backup(workspace: Workspace, target: Path) -> dict[str, object]:
             part.replace(target)
     except (OSError, sqlite3.Error) as error:
         raise WorkspaceError(
-            f"备份没有写成：“{target}”无法写入或磁盘已满；请换一个位置。"
+            f"备份没有写成：“{target}”无法写入；请检查写权限和磁盘空间，或换一个位置。"
         ) from error
     return {"file": str(target), "revision": manifest["revision"], "bytes": target.stat().st_size}
 

@@ -68,7 +68,7 @@ class Workspace:
             fresh.replace(folder / FILE)  # a killed `init` leaves no half-made workspace
         except OSError as error:
             raise WorkspaceError(
-                f"无法在“{folder}”建立工作区；请检查文件夹是否可写、磁盘是否已满。"
+                f"无法在“{folder}”建立工作区；请检查文件夹的写权限和磁盘空间。"
             ) from error
         return cls.open(folder)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import pandas as pd
 import streamlit as st
 
@@ -29,7 +31,7 @@ def draw(town: Town) -> None:
     total, ids = figures.listed(town, state.question(), placed, MOST)
     shown = f"，列出最近 {MOST} 件" if total > MOST else ""
     st.html(
-        f'<p class="cw-empty">{filter_caption(town, state.question())}：共 {total:,} 件{shown}</p>'
+        f'<p class="cw-empty">{escape(filter_caption(town, state.question()))}：共 {total:,} 件{shown}</p>'
     )
     if placed == "unplaced" and total:
         st.info(

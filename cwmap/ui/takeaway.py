@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from html import escape
 from pathlib import Path
 
 import streamlit as st
@@ -27,7 +28,7 @@ SYSTEMS = {
 
 def draw(town: Town) -> None:
     """Choose a layer, a format and a coordinate system; the file is made when asked for."""
-    caption = filter_caption(town, state.question())
+    caption = escape(filter_caption(town, state.question()))
     st.html(
         f'<p class="cw-empty">按当前筛选导出：{caption}。在“一张图”里改筛选，这里随之改变。</p>'
     )

@@ -279,7 +279,7 @@ def test_killed_half_way_neither_leaves_half_a_thing(
             )
             print(*words, sep="|", file=killer.stdin, flush=True)
             child = int(killer.stdout.readline())
-            time.sleep(chance.uniform(0, 0.3))
+            time.sleep(chance.uniform(0, 0.02 * attempt))
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
             assert killer.stdout.readline() == "dead\n"

@@ -3,8 +3,11 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,3 +196,163 @@ def test_a_console_that_knows_no_chinese_still_gets_the_sentence(tmp_path: Path)
     done = subprocess.run(words, capture_output=True, env=env, check=False)
     assert done.returncode == 1
     assert "没有工作区" in done.stderr.decode("utf-8")
+
+
+# The process itself ----------------------------------------------------------------------------
+
+
+def process(*words: object, **env: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "cwmap.cli", *map(str, words)],
+        capture_output=True, check=False, env={**os.environ, **env},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "gbk", "cp437"])
+def test_json_is_utf8_and_alone_whatever_the_console_speaks(town: Path, encoding: str) -> None:
+    done = process("status", "-w", town, "--json", PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout.decode("utf-8"))["name"] == "试验镇"
+    assert done.stdout.count(b"\n") == 1
+    plain = process("status", "-w", town, PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    assert "定位方式 落在巷道内：0" in plain.stdout.decode("utf-8")
+
+
+def test_the_workspace_may_come_from_the_environment(town: Path, tmp_path: Path) -> None:
+    done = process("status", "--json", CWMAP_WORKSPACE=str(town))
+    assert json.loads(done.stdout)["tables"]["lanes"] == 1
+    other = process("status", "-w", tmp_path / "none", CWMAP_WORKSPACE=str(town))
+    assert other.returncode == 1  # what is asked for wins
+
+
+def test_progress_is_a_bar_on_a_terminal_and_never_on_stdout(town: Path, tmp_path: Path) -> None:
+    file = tmp_path / "问题.csv"
+    file.write_text(REPORTS, encoding="utf-8")
+    words = [
+        sys.executable,
+        "-m",
+        "cwmap.cli",
+        "import",
+        "-w",
+        str(town),
+        "reports",
+        str(file),
+        "--json",
+    ]
+    ours, theirs = os.openpty()
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=theirs) as running:
+        os.close(theirs)
+        assert running.stdout
+        out, shown = running.stdout.read(), b""
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # the other end was closed
+                break
+            if not part:
+                break
+            shown += part
+    os.close(ours)
+    assert json.loads(out)["added"] == 2
+    text = shown.decode("utf-8")
+    assert "写入工作区" in text
+    assert "完成" in text
+    assert "█" in text
+
+
+def test_a_reader_that_leaves_is_no_error(town: Path) -> None:
+    done = subprocess.run(
+        f"'{sys.executable}' -m cwmap.cli status -w '{town}' | head -c 1", shell=True,
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.stderr == b""
+
+
+def test_a_mistake_of_ours_is_told_without_a_traceback(
+    run: Run, town: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("our mistake")
+
+    monkeypatch.setattr("cwmap.inventory.inventory", fail)
+    said = run("status", "-w", town)
+    assert (said.code, said.out) == (1, "")
+    assert "程序出错（RuntimeError）" in said.err
+    assert len(said.err.splitlines()) == 1
+    monkeypatch.setenv("CWMAP_DEBUG", "1")
+    with pytest.raises(RuntimeError):
+        cli.main()
+
+
+def test_a_folder_that_must_not_be_written_is_told(tmp_path: Path) -> None:
+    file, town, locked = tmp_path / "问题.csv", tmp_path / "town", tmp_path / "locked"
+    file.write_text(REPORTS, encoding="utf-8")
+    assert process("init", "-w", town).returncode == 0
+    locked.mkdir()
+    try:
+        locked.chmod(0o500)
+        town.chmod(0o500)
+        (town / "town.gpkg").chmod(0o400)
+        if os.access(locked, os.W_OK):
+            pytest.skip("who runs this may write anywhere")
+        for words in (
+            ("init", "-w", locked / "w"), ("import", "-w", town, "reports", file),
+            ("status", "-w", town), ("backup", "-w", town, locked / "a.zip"),
+        ):  # fmt: skip
+            said = process(*words)
+            assert said.returncode == 1, words
+            assert "权限" in said.stderr.decode("utf-8")
+    finally:
+        town.chmod(0o700)
+        locked.chmod(0o700)
+
+
+# The dashboard ---------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def fetched(url: str) -> bytes:
+    for _ in range(300):
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return bytes(answer.read())
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"{url} does not answer")
+
+
+def test_the_dashboard_says_where_it_is_and_answers(town: Path, tmp_path: Path) -> None:
+    port = free_port()
+    words = [sys.executable, "-m", "cwmap.cli", "serve", "-w", str(town), "--port", str(port)]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=tmp_path
+    ) as serving:
+        try:
+            assert serving.stdout
+            first = serving.stdout.readline().decode("utf-8")
+            assert f"http://127.0.0.1:{port}" in first
+            assert "浏览器" in first
+            health = json.loads(fetched(f"http://127.0.0.1:{port}/cwmap/health"))
+            assert health["revision"] == 1
+            assert fetched(f"http://127.0.0.1:{port}/_stcore/health") == b"ok"
+        finally:
+            serving.terminate()
+            rest = serving.stdout.read().decode("utf-8") if serving.stdout else ""
+    assert "Traceback" not in rest
+
+
+def test_a_port_in_use_is_told(run: Run, town: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        said = run("serve", "-w", town, "--port", taken.getsockname()[1])
+    assert said.code == 1
+    assert "端口已被占用" in said.err
+    said = run("serve", "-w", town, "--host", "203.0.113.1")
+    assert said.code == 1
+    assert "不属于本机" in said.err

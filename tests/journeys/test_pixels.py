@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import folium
 import numpy as np
@@ -97,7 +96,9 @@ class Sheet:
             f"([lat, lon, zoom]) => void {self.map}.setView([lat, lon], zoom, {{ animate: false }})",
             list(view),
         )
-        self.page.evaluate("new Promise(d => requestAnimationFrame(() => requestAnimationFrame(d)))")
+        self.page.evaluate(
+            "new Promise(d => requestAnimationFrame(() => requestAnimationFrame(d)))"
+        )
         shot = self.page.locator(".folium-map").screenshot()
         return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), np.int16)
 
