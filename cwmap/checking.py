@@ -14,14 +14,14 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from cwmap import columns, identity
+from cwmap.checks import columns, identity
+from cwmap.checks.findings import Findings, Problem
+from cwmap.checks.shapes import shapes
+from cwmap.checks.values import clean
 from cwmap.errors import CwmapError, UnknownName
-from cwmap.findings import Findings, Problem
 from cwmap.norms import Categories
 from cwmap.reading import Rows
-from cwmap.shapes import shapes
 from cwmap.tables import COORDINATES, EXAMPLE, Table, example, normalise
-from cwmap.values import clean
 
 __all__ = ["EXPLANATION", "Checked", "Context", "Problem", "check", "match", "rejects"]
 

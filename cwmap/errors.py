@@ -20,7 +20,7 @@ class NeedsAnswer(CwmapError):
     """Something that must not be guessed, such as the coordinate system of a file.
 
     candidates: the answers to choose from, as the command line takes them.
-    evidence: what was seen, for a page that shows it before asking (see `cwmap.georeference`).
+    evidence: what was seen, for a page that shows it before asking (see `cwmap.checks.georeference`).
     """
 
     def __init__(

@@ -22,16 +22,16 @@ from pyproj.exceptions import CRSError
 from cwmap import figures
 from cwmap.errors import CwmapError
 from cwmap.filters import Filter
-from cwmap.geofiles import write_fgb, write_geojson, write_gpkg, write_parquet
-from cwmap.geotiff import write_geotiff
-from cwmap.kml import write_kml
-from cwmap.layers import LAYERS, layer_columns, layer_frame, layer_name, layer_notes
-from cwmap.outgoing import Outgoing, as_texts, facts_of
-from cwmap.shapefile import encoding_of, write_shapefile
 from cwmap.store import Workspace
-from cwmap.symbology import symbology
 from cwmap.town import Town
 from cwmap.workbook import write_sheet
+from cwmap.writers.geofiles import write_fgb, write_geojson, write_gpkg, write_parquet
+from cwmap.writers.geotiff import write_geotiff
+from cwmap.writers.kml import write_kml
+from cwmap.writers.layers import LAYERS, layer_columns, layer_frame, layer_name, layer_notes
+from cwmap.writers.outgoing import Outgoing, as_texts, facts_of
+from cwmap.writers.shapefile import encoding_of, write_shapefile
+from cwmap.writers.symbology import symbology
 from geo.coordinates import from_wgs84, transform_geometries
 
 __all__ = ["FORMATS", "LAYERS", "Exported", "export", "layer_frame"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cwmap.settings import settings_of
+from cwmap.storage.settings import settings_of
 from cwmap.store import Workspace, column, counts_of, revision_of
 from cwmap.tables import REPORTS
 

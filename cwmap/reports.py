@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from shapely.geometry.base import BaseGeometry
 
 from cwmap.cube import Codes
-from cwmap.geopackage import points
 from cwmap.norms import Categories
-from cwmap.rows import read_columns
-from cwmap.settings import Settings
+from cwmap.storage.geopackage import points
+from cwmap.storage.rows import read_columns
+from cwmap.storage.settings import Settings
 from cwmap.tables import REPORTS, TABLES
 from geo.coordinates import from_wgs84, transform_geometries
 

@@ -1,7 +1,7 @@
 """The only door to disk: one workspace is one folder with a GeoPackage that QGIS opens as it stands.
 
 Everything goes through SQLAlchemy, so that PostGIS can take SQLite's place later; only
-`cwmap.geopackage` knows how a GeoPackage looks inside. A change is one transaction: a killed
+`cwmap.storage.geopackage` knows how a GeoPackage looks inside. A change is one transaction: a killed
 process leaves the state before it or after it, never between.
 """
 
@@ -18,11 +18,11 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from cwmap import geopackage
-from cwmap.change import Change, Derived
 from cwmap.errors import WorkspaceError
-from cwmap.rows import Merged, column, compare, read_columns, read_table, revision_of
-from cwmap.settings import Settings, checked, settings_of
+from cwmap.storage import geopackage
+from cwmap.storage.change import Change, Derived
+from cwmap.storage.rows import Merged, column, compare, read_columns, read_table, revision_of
+from cwmap.storage.settings import Settings, checked, settings_of
 from cwmap.tables import TABLES
 
 __all__ = [

@@ -20,7 +20,7 @@ Shape = Literal["polygon", "point", "any"]
 
 @dataclass(frozen=True)
 class Column:
-    """One column. `kind` decides how text becomes a value (`cwmap.values`).
+    """One column. `kind` decides how text becomes a value (`cwmap.checks.values`).
 
     `happened`: a time of something that has taken place, so that it cannot lie in the future.
     """

@@ -37,7 +37,7 @@ from cwmap.reports import (
     Reports,
     read_reports,
 )
-from cwmap.settings import Settings, settings_of
+from cwmap.storage.settings import Settings, settings_of
 from cwmap.store import Workspace, read_table, revision_of
 from cwmap.tables import PLACES, TABLES
 from geo.coordinates import to_wgs84, transform_geometries

@@ -2,7 +2,7 @@
 
 Text stays text: long codes keep their digits and nothing that a cell holds becomes a formula. In a
 CSV, where a cell has no type, text that begins with = + - @ tab or return gets an apostrophe in
-front (and text that begins with such an apostrophe another one); `cwmap.values.clean` takes it off.
+front (and text that begins with such an apostrophe another one); `cwmap.checks.values.clean` takes it off.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ import shapely
 import streamlit as st
 
 from cwmap import checking, importing, reading, server, templates
+from cwmap.checks.georeference import label
 from cwmap.errors import CwmapError, NeedsAnswer
-from cwmap.georeference import label
 from cwmap.tables import TABLES, Table, headers
 from cwmap.town import Town
 from cwmap.ui import frame

@@ -27,11 +27,11 @@ from cwmap.emerging import LABELS as TRENDS
 from cwmap.emerging import Emerging
 from cwmap.filters import Filter
 from cwmap.hotspots import LABELS, Hotspots
-from cwmap.symbology import RATES
 from cwmap.town import Town
 from cwmap.ui.assets import asset_url, localize
 from cwmap.ui.look import Look
 from cwmap.ui.scene import scene_script
+from cwmap.writers.symbology import RATES
 
 HEIGHT_PX = 720
 UNITS = {"lanes": "件/百米", "cells": "件/公顷", "heat": "件/公顷"}

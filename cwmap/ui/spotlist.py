@@ -152,9 +152,8 @@ def _said(spot: Spot, whole: bool) -> None:
 def legend(found: Spots, *, shown: bool = True) -> None:
     """Classes, method and notes of the map of now."""
     if not shown:
-        st.html(
-            '<div class="cw-legend"><b>变化</b><p>底色为网格的变化类型；播放条放的是各时段的问题密度，色标不变</p></div>'
-        )
+        note = "底色为网格的变化类型；播放条放的是各时段的问题密度，色标不变"
+        st.html(f'<div class="cw-legend"><b>变化</b><p>{note}</p></div>')
         return
     boxes = "".join(
         f'<span><i class="cw-{c}" style="--light:{SPOT_COLOURS["light"][c]}"></i><em>{_short(c)}</em></span>'

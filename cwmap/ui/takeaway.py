@@ -10,10 +10,10 @@ import streamlit as st
 
 from cwmap import export, server
 from cwmap.captions import filter_caption
-from cwmap.layers import LAYERS
 from cwmap.town import Town
 from cwmap.ui import state
 from cwmap.ui.saved import saved_map
+from cwmap.writers.layers import LAYERS
 
 FORMATS = {
     ".gpkg": "GeoPackage（QGIS，带颜色）", ".zip": "Shapefile（ArcGIS，zip）", ".xlsx": "Excel／WPS 表格",

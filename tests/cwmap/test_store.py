@@ -22,9 +22,9 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cwmap import change, geopackage, rows
 from cwmap.errors import WorkspaceError
-from cwmap.settings import checked
+from cwmap.storage import change, geopackage, rows
+from cwmap.storage.settings import checked
 from cwmap.store import Derived, Merged, Settings, Workspace, column, read_columns, read_table
 from cwmap.tables import REPORTS, TABLES
 
@@ -289,7 +289,7 @@ def test_a_second_writer_waits_for_the_first(workspace: Workspace) -> None:
 WRITER = """
 import os, sys, pandas as pd
 from pathlib import Path
-from cwmap import rows
+from cwmap.storage import rows
 from cwmap.store import Workspace
 rows.CHUNK = 100
 def write():

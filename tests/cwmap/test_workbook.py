@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cwmap import workbook
+from cwmap.checks.values import clean
 from cwmap.errors import CwmapError
 from cwmap.reading import read
-from cwmap.values import clean
 from cwmap.workbook import write_sheet
 
 DANGEROUS = [

@@ -17,12 +17,13 @@ import pyproj
 import pytest
 import shapely
 
-from cwmap import export, geofiles
+from cwmap import export
 from cwmap.errors import CwmapError
 from cwmap.filters import Filter
-from cwmap.layers import layer_columns, layer_frame
 from cwmap.store import Workspace
 from cwmap.town import Town
+from cwmap.writers import geofiles
+from cwmap.writers.layers import layer_columns, layer_frame
 from geo.coordinates import gcj02_from_wgs84
 
 Made = Callable[..., Path]
@@ -276,7 +277,7 @@ def test_a_failed_write_leaves_the_old_file(
     monkeypatch.setattr(geofiles, "store_style", full)
     monkeypatch.setattr(geofiles.pq, "write_table", full)
     monkeypatch.setattr(pyogrio, "write_dataframe", _half)
-    monkeypatch.setattr("cwmap.kml._placemarks", full)
+    monkeypatch.setattr("cwmap.writers.kml._placemarks", full)
     monkeypatch.setattr(export, "write_sheet", full)
     with pytest.raises(CwmapError, match="原有文件没有改动"):
         made("reports", path.name, Filter(status=("open",)))

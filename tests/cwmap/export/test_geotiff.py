@@ -13,9 +13,9 @@ from PIL import Image
 
 from cwmap import figures
 from cwmap.filters import Filter
-from cwmap.layers import layer_frame
 from cwmap.store import Workspace
 from cwmap.town import Town
+from cwmap.writers.layers import layer_frame
 
 Made = Callable[..., Path]
 QUESTION = Filter(end=date(2026, 4, 1))

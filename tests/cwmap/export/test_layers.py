@@ -10,9 +10,9 @@ import pytest
 from cwmap import figures
 from cwmap.errors import CwmapError, UnknownName
 from cwmap.filters import Filter
-from cwmap.layers import layer_frame
 from cwmap.store import Workspace
 from cwmap.town import Town
+from cwmap.writers.layers import layer_frame
 
 
 def test_the_numbers_are_those_of_the_page(town: Town, workspace: Workspace) -> None:

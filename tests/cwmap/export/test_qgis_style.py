@@ -11,10 +11,10 @@ import pytest
 
 from cwmap import colours, figures
 from cwmap.filters import Filter
-from cwmap.layers import LAYERS, layer_frame
 from cwmap.store import Workspace
-from cwmap.symbology import symbology
 from cwmap.town import Town
+from cwmap.writers.layers import LAYERS, layer_frame
+from cwmap.writers.symbology import symbology
 
 Made = Callable[..., Path]
 

@@ -10,10 +10,10 @@ import pyogrio
 import shapely
 
 from cwmap.filters import Filter
-from cwmap.layers import layer_frame
-from cwmap.shapefile import short_names
 from cwmap.store import Workspace
 from cwmap.town import Town
+from cwmap.writers.layers import layer_frame
+from cwmap.writers.shapefile import short_names
 
 Made = Callable[..., Path]
 

@@ -10,13 +10,14 @@ import scipy.stats
 from esda.getisord import G_Local
 from libpysal.weights import WSP
 
-from cwmap import figures, layers
+from cwmap import figures
 from cwmap.demo import DemoTown
 from cwmap.errors import CwmapError
 from cwmap.filters import Filter
 from cwmap.hotspots import Method, hotspots
 from cwmap.store import Workspace
 from cwmap.town import Town
+from cwmap.writers import layers
 from geo.hotspots import permutation_p
 
 EVER = Filter()

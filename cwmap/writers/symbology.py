@@ -68,7 +68,7 @@ class Symbology:
 
 
 def symbology(layer: str, frame: gpd.GeoDataFrame, groups: tuple[Group, ...]) -> Symbology:
-    """How `frame` (columns as in `cwmap.layers`) is coloured; `groups`: of the categories in force."""
+    """How `frame` (columns as in `cwmap.writers.layers`) is coloured; `groups`: of the categories in force."""
     if layer in RATES:
         return _ranges(RATES[layer], frame, _rate_classes(layer, frame[RATES[layer]]))
     if layer == "heat":

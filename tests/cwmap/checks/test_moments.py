@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cwmap.moments import parse_time, times
-from cwmap.values import Unreadable, clean
+from cwmap.checks.moments import parse_time, times
+from cwmap.checks.values import Unreadable, clean
 
 CHINESE = re.compile("[\u4e00-\u9fff]")
 ANY_TIME = st.datetimes(datetime(1992, 1, 1), datetime(2099, 12, 31)).map(

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
 
-from cwmap import geopackage
+from cwmap.storage import geopackage
 from cwmap.tables import Table
 
 CHUNK = 50_000
@@ -134,7 +134,7 @@ def read_table(
 def read_columns(connection: sa.Connection, table: Table, columns: Sequence[str]) -> pa.Table:
     """All rows ordered by key, as Arrow columns: less time and a tenth of the memory.
 
-    Times as timestamps in UTC; `geometry` as it is stored, see `cwmap.geopackage.points`.
+    Times as timestamps in UTC; `geometry` as it is stored, see `cwmap.storage.geopackage.points`.
     """
     target = geopackage.TABLE[table.name]
     query = sa.select(*(target.c[c] for c in columns)).order_by(target.c[table.key])

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 import pyogrio
 import shapely
 
-from cwmap.outgoing import Outgoing, as_texts
-from cwmap.qgis_style import GEOMETRIES, Geometry, qml, store_style
+from cwmap.writers.outgoing import Outgoing, as_texts
+from cwmap.writers.qgis_style import GEOMETRIES, Geometry, qml, store_style
 
 ABOUT = "说明"
 _TYPES: dict[Geometry, str] = {"point": "Point", "line": "LineString", "polygon": "Polygon"}

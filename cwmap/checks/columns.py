@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
+from cwmap.checks.findings import Findings
+from cwmap.checks.moments import times
+from cwmap.checks.values import Parsed, Unreadable, choices, header_factor, meant, numbers, words
 from cwmap.errors import CwmapError
-from cwmap.findings import Findings
-from cwmap.moments import times
 from cwmap.norms import OTHER_CATEGORY, Categories
 from cwmap.tables import EXAMPLE, Column, Table, normalise
-from cwmap.values import Parsed, Unreadable, choices, header_factor, meant, numbers, words
 
 Typed = dict[str, pd.Series]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree as ET
 
-from cwmap.symbology import Class, Symbology
 from cwmap.tables import Column
+from cwmap.writers.symbology import Class, Symbology
 
 Geometry = Literal["point", "line", "polygon"]
 

@@ -5,8 +5,8 @@ import pytest
 import shapely
 from pyproj import Transformer
 
+from cwmap.checks.georeference import DEGREES, Lanes, decide, outlying
 from cwmap.errors import NeedsAnswer, UnknownName
-from cwmap.georeference import DEGREES, Lanes, decide, outlying
 from geo.coordinates import from_wgs84, to_wgs84, transform_geometries
 
 CRS = "EPSG:4544"

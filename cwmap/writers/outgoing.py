@@ -13,11 +13,11 @@ import shapely
 from cwmap import __version__
 from cwmap.captions import SYNTHETIC, filter_caption
 from cwmap.filters import Filter
-from cwmap.layers import LAYERS
-from cwmap.qgis_style import GEOMETRIES, Geometry
-from cwmap.symbology import Symbology
 from cwmap.tables import Column
 from cwmap.town import Town
+from cwmap.writers.layers import LAYERS
+from cwmap.writers.qgis_style import GEOMETRIES, Geometry
+from cwmap.writers.symbology import Symbology
 
 INVENTED = "全部内容为虚构，不得用于工作"
 INTERNAL = "内部工作用图；向社会公开展示前须依法送审并标注审图号"

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cwmap.values import Parsed, Unreadable, by_word
+from cwmap.checks.values import Parsed, Unreadable, by_word
 
 # The usual spellings, which never reach `parse_time`: pattern, its rewriting, the format of that.
 _DAY = r"^([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})"

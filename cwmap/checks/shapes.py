@@ -12,13 +12,13 @@ import pandas as pd
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from cwmap.checks.findings import Findings
+from cwmap.checks.georeference import NEAR_M, Decision, Ground, Lanes, decide, outlying
+from cwmap.checks.values import Parsed, Unreadable, by_word, clean, meant, parse_number
 from cwmap.errors import CwmapError
-from cwmap.findings import Findings
-from cwmap.georeference import NEAR_M, Decision, Ground, Lanes, decide, outlying
 from cwmap.placing import repaired
 from cwmap.reading import Rows
 from cwmap.tables import COORDINATES, Table
-from cwmap.values import Parsed, Unreadable, by_word, clean, meant, parse_number
 from geo.coordinates import parse_degrees, transform_geometries
 
 Geometries = npt.NDArray[np.object_]

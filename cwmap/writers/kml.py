@@ -10,9 +10,9 @@ import pandas as pd
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from cwmap.geofiles import text_times
-from cwmap.outgoing import Outgoing
-from cwmap.symbology import Class
+from cwmap.writers.geofiles import text_times
+from cwmap.writers.outgoing import Outgoing
+from cwmap.writers.symbology import Class
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<kml xmlns="http://www.opengis.net/kml/2.2">\n<Document>\n'
 _NAMES = ("name", "category_name", "cell_id")  # the column that names a feature

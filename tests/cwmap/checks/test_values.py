@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cwmap.values import (
+from cwmap.checks.values import (
     Unreadable,
     choices,
     clean,

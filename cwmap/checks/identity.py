@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from cwmap.findings import Findings
+from cwmap.checks.findings import Findings
 from cwmap.tables import Table
 
 _DIGITS = 16  # of the hash in an id: among a million rows two alike are a matter of 1 in 10⁸

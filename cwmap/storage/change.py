@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from cwmap import geopackage
-from cwmap.rows import CHUNK, Comparison, Merged, column, compare, read_table, revision_of
-from cwmap.settings import settings_of
+from cwmap.storage import geopackage
+from cwmap.storage.rows import CHUNK, Comparison, Merged, column, compare, read_table, revision_of
+from cwmap.storage.settings import settings_of
 from cwmap.tables import TABLES, Table
 
 Progress = Callable[[float], None]

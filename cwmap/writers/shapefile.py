@@ -16,11 +16,11 @@ import pandas as pd
 import shapely
 
 from cwmap.errors import CwmapError
-from cwmap.geofiles import text_times, write_layer
-from cwmap.outgoing import Outgoing
-from cwmap.qgis_style import GEOMETRIES, Geometry, qml
 from cwmap.tables import Column
 from cwmap.workbook import write_sheet
+from cwmap.writers.geofiles import text_times, write_layer
+from cwmap.writers.outgoing import Outgoing
+from cwmap.writers.qgis_style import GEOMETRIES, Geometry, qml
 
 ENCODINGS = {"utf-8": "UTF-8", "utf8": "UTF-8", "gbk": "GBK", "gb2312": "GBK", "cp936": "GBK"}
 _NAME, _TEXT = 10, 254  # bytes of a field's name and of a text

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from cwmap import geopackage
 from cwmap.errors import WorkspaceError
+from cwmap.storage import geopackage
 
 
 @dataclass(frozen=True)
