@@ -2,16 +2,13 @@
 
 import hashlib
 import json
-import os
 import random
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 import zipfile
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -238,22 +235,34 @@ def test_a_backup_is_of_one_state_while_imports_go_on(workspace: Workspace, tmp_
 
 
 KEEPER = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from cwmap.backup import backup, restore
 from cwmap.store import Workspace
+
+def work(word, source, target, last):
+    calls = 0
+    def count(*_):
+        nonlocal calls
+        calls += 1
+        if calls == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+    sys.setprofile(count)
+    if word == "backup":
+        backup(Workspace.open(Path(source)), Path(target))
+    else:
+        restore(Path(source), Path(target))
+    sys.setprofile(None)
+    print(calls, flush=True)
+    os._exit(0)
+
 for line in sys.stdin:
     child = os.fork()
     if not child:
-        word, source, target = line.rstrip().split("|")
-        if word == "backup":
-            backup(Workspace.open(Path(source)), Path(target))
-        else:
-            restore(Path(source), Path(target))
-        os._exit(0)
-    print(child, flush=True)
-    os.waitpid(child, 0)
-    print("dead", flush=True)
+        *words, last = line.rstrip().split("|")
+        work(*words, int(last))
+    if os.waitpid(child, 0)[1]:
+        print("dead", flush=True)
 """
 
 
@@ -261,35 +270,29 @@ def test_killed_half_way_neither_leaves_half_a_thing(
     demo_workspace: Workspace, tmp_path: Path
 ) -> None:
     whole, old = tmp_path / "whole.zip", tmp_path / "old.zip"
-    backup(demo_workspace, whole)
     backup(demo_workspace, old)
-    chance, outcomes = random.Random(8), set()
     with subprocess.Popen(
         [sys.executable, "-c", KEEPER], cwd=ROOT, encoding="utf-8",
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    ) as killer:  # fmt: skip
-        assert killer.stdin
-        assert killer.stdout
-        for attempt in range(16):
-            folder = tmp_path / f"town{attempt}"
-            words = (
-                ("restore", whole, folder)
-                if attempt % 2
-                else ("backup", demo_workspace.folder, old)
-            )
-            print(*words, sep="|", file=killer.stdin, flush=True)
-            child = int(killer.stdout.readline())
-            time.sleep(chance.uniform(0, 0.02 * attempt))
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-            assert killer.stdout.readline() == "dead\n"
-            if attempt % 2:
-                outcomes.add((folder / FILE).exists())
-                if (folder / FILE).exists():
-                    assert Workspace.open(folder).counts() == demo_workspace.counts()
-                else:  # it can be restored there after all
-                    restore(whole, folder)
-            else:
-                restore(old, tmp_path / f"from{attempt}")
-        killer.stdin.close()
-    assert False in outcomes
+    ) as keeper:  # fmt: skip
+
+        def asked(*words: object) -> str:
+            """The number of calls it took, or that it died at the last one it was to make."""
+            assert keeper.stdin
+            assert keeper.stdout
+            print(*words, sep="|", file=keeper.stdin, flush=True)
+            return keeper.stdout.readline().strip()
+
+        calls = int(asked("backup", demo_workspace.folder, whole, 0))
+        for part in range(8):
+            assert asked("backup", demo_workspace.folder, old, 1 + calls * part // 8) == "dead"
+            restore(old, tmp_path / f"from{part}")
+        calls = int(asked("restore", whole, tmp_path / "all", 0))
+        for part in range(8):
+            folder = tmp_path / f"town{part}"
+            assert asked("restore", whole, folder, 1 + calls * part // 8) == "dead"
+            if not (folder / FILE).exists():
+                restore(whole, folder)  # nothing stands in the way
+            assert Workspace.open(folder).counts() == demo_workspace.counts()
+        assert keeper.stdin
+        keeper.stdin.close()

@@ -377,7 +377,9 @@ IMPORTER = """
 import os, sys
 from pathlib import Path
 from cwmap import importing
+from cwmap.storage import rows
 from cwmap.store import Workspace
+rows.CHUNK = 250
 folder, file = Path(sys.argv[1]), Path(sys.argv[2])
 workspace = Workspace.open(folder)
 understood = importing.understand(workspace, "reports", file, importing.Question(coords="wgs84"))
@@ -385,7 +387,8 @@ workspace.close()
 for _ in sys.stdin:  # a line asks for an import
     child = os.fork()
     if not child:
-        importing.store(Workspace.open(folder), understood, "x.csv")
+        tell = lambda text, share: print(share, flush=True)
+        importing.store(Workspace.open(folder), understood, "x.csv", tell)
         os._exit(0)
     print(child, flush=True)
     os.waitpid(child, 0)
@@ -409,11 +412,15 @@ def test_a_killed_import_leaves_the_state_before_or_after(
         for attempt in range(12):
             print(file=importer.stdin, flush=True)
             child = int(importer.stdout.readline())
-            if attempt < 11:
-                time.sleep(chance.uniform(0, 0.5))
-                with contextlib.suppress(ProcessLookupError):
+            steps = 0 if attempt == 11 else chance.randrange(1, 19)  # 18 a whole import
+            for _ in range(steps):
+                importer.stdout.readline()
+            time.sleep(chance.uniform(0, 0.02))
+            with contextlib.suppress(ProcessLookupError):
+                if steps:
                     os.kill(child, signal.SIGKILL)
-            assert importer.stdout.readline() == "dead\n"
+            while importer.stdout.readline() != "dead\n":
+                pass
             read, revision = workspace.read("reports", PLACED), workspace.revision()
             assert (len(read), revision) in ((0, 1), (number, 2))
             assert read["placed_by"].isin(["within", "nearest"]).all()

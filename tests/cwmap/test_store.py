@@ -299,8 +299,9 @@ def write():
             ids = [f"{change.revision}-{i}" for i in range(1000)]
             frame = pd.DataFrame({"report_id": ids, "category": "06010", "status": "open",
                                   "reported_at": pd.Timestamp("2026-03-01")})
-            done = change.merge("reports", frame)
-            done += change.merge("reports", frame.assign(status="fixed"))
+            tell = lambda share: print(share, flush=True)
+            done = change.merge("reports", frame, progress=tell)
+            done += change.merge("reports", frame.assign(status="fixed"), progress=tell)
             change.finish("import", "reports", "x", done, 0)
 for _ in sys.stdin:  # a line asks for a writer
     child = os.fork()
@@ -323,9 +324,12 @@ def test_a_killed_writer_leaves_the_state_before_or_after(workspace: Workspace) 
         for _ in range(12):
             print(file=writers.stdin, flush=True)
             writer = int(writers.stdout.readline())
-            time.sleep(chance.uniform(0.05, 0.6))
+            for _ in range(chance.randrange(45)):  # 20 steps a change
+                writers.stdout.readline()
+            time.sleep(chance.uniform(0, 0.02))
             os.kill(writer, signal.SIGKILL)
-            assert writers.stdout.readline() == "dead\n"
+            while writers.stdout.readline() != "dead\n":
+                pass
             with contextlib.closing(sqlite3.connect(workspace.folder / "town.gpkg")) as file:
                 assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             revision = workspace.revision()

@@ -44,10 +44,13 @@ class Watch:
         context.on("response", lambda r: self._note(
             str(r.status), r.url, r.status >= 400 and not PROBE.search(r.url)
         ))  # fmt: skip
-        # A view that moves on takes back what it asked for (AbortController in map.js).
-        context.on("requestfailed", lambda r: self._note(
-            str(r.failure), r.url, not ("reports.json" in r.url and r.failure == "net::ERR_ABORTED")
-        ))  # fmt: skip
+        # Whoever moves on takes back what he asked for: another page, another view of the map.
+        context.on(
+            "requestfailed",
+            lambda r: self._note(
+                str(r.failure), r.url, outside(r.url) or r.failure != "net::ERR_ABORTED"
+            ),
+        )
         context.on("console", lambda m: self._note(
             "console", f"{m.text} {m.location['url']}",
             m.type == "error" and not PROBE.search(m.location["url"]),
