@@ -431,7 +431,9 @@ def main() -> int:
         for town in ((small, 0), (large, 0), (small, CUT_CELLS), (large, CUT_CELLS)):
             place = folder / "-".join(map(str, town))
             fill(place, *town)
-            urls[town] = stack.enter_context(serving(place, scratch)).url
+            log = scratch / f"log-{place.name}"
+            log.mkdir()
+            urls[town] = stack.enter_context(serving(place, log)).url
             tabs[town] = Tab(browser, urls[town], open_town(Workspace.open(place)))
         good = report(measure(tabs, rounds), small, large)
         for tab in tabs.values():

@@ -217,7 +217,8 @@ def measured(rows: pd.DataFrame, target: Table, crs: str, stored: Read) -> pd.Da
         if given.isna().any():
             old = stored(target.name, [target.key, "length_m", "geometry"]).set_index(target.key)
             old_shapes = transform_geometries(old["geometry"].to_numpy(object), "EPSG:4326", crs)
-            own = old["length_m"].where(~np.isclose(old["length_m"], lane_length_m(old_shapes)))
+            measure = lane_length_m(old_shapes)
+            own = old["length_m"].where(~np.isclose(old["length_m"], measure, rtol=0, atol=0.02))
             given = given.fillna(rows[target.key].map(own).astype(float))
         rows = rows.assign(length_m=given.fillna(pd.Series(lane_length_m(shapes), rows.index)))
     return rows

@@ -124,6 +124,27 @@ def test_every_table_has_a_template(run: Run, tmp_path: Path) -> None:
         assert file.read_bytes().startswith(b"PK")
 
 
+def test_the_demo_town_is_made_once(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "示例"
+    said = run("demo", "-w", folder, "--reports", 300, "--days", 60, "--seed", 4, "--json")
+    assert (said.code, said.err) == (0, "")
+    assert said.json == Workspace.open(folder).counts()
+    assert said.json["reports"] == 300
+    assert Workspace.open(folder).settings().synthetic
+    assert {p.name for p in (folder / "示例文件").iterdir()} >= {
+        "巷道.zip",
+        "问题台账.csv",
+        "truth.json",
+    }
+    again = run("demo", "-w", folder)
+    assert again.code == 1
+    assert "已有数据" in again.err
+    run("init", "-w", tmp_path / "other", "--crs", "EPSG:32648")
+    other = run("demo", "-w", tmp_path / "other")
+    assert other.code == 1
+    assert "EPSG:4544" in other.err
+
+
 BAD = [
     (2, ["--nonsense"]),
     (2, ["nonsense"]),

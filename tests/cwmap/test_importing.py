@@ -387,10 +387,10 @@ workspace.close()
 for _ in sys.stdin:  # a line asks for an import
     child = os.fork()
     if not child:
+        print(os.getpid(), flush=True)
         tell = lambda text, share: print(share, flush=True)
         importing.store(Workspace.open(folder), understood, "x.csv", tell)
         os._exit(0)
-    print(child, flush=True)
     os.waitpid(child, 0)
     print("dead", flush=True)
 """

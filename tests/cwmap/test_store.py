@@ -296,7 +296,7 @@ def write():
     workspace = Workspace.open(Path(sys.argv[1]))
     while True:
         with workspace.changing() as change:
-            ids = [f"{change.revision}-{i}" for i in range(1000)]
+            ids = [f"{change.revision}-{i}" for i in range(300)]
             frame = pd.DataFrame({"report_id": ids, "category": "06010", "status": "open",
                                   "reported_at": pd.Timestamp("2026-03-01")})
             tell = lambda share: print(share, flush=True)
@@ -306,8 +306,8 @@ def write():
 for _ in sys.stdin:  # a line asks for a writer
     child = os.fork()
     if not child:
+        print(os.getpid(), flush=True)
         write()
-    print(child, flush=True)
     os.waitpid(child, 0)
     print("dead", flush=True)
 """
@@ -324,7 +324,7 @@ def test_a_killed_writer_leaves_the_state_before_or_after(workspace: Workspace) 
         for _ in range(12):
             print(file=writers.stdin, flush=True)
             writer = int(writers.stdout.readline())
-            for _ in range(chance.randrange(45)):  # 20 steps a change
+            for _ in range(chance.randrange(15)):  # 6 steps a change
                 writers.stdout.readline()
             time.sleep(chance.uniform(0, 0.02))
             os.kill(writer, signal.SIGKILL)
@@ -332,10 +332,10 @@ def test_a_killed_writer_leaves_the_state_before_or_after(workspace: Workspace) 
                 pass
             with contextlib.closing(sqlite3.connect(workspace.folder / "town.gpkg")) as file:
                 assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+                found = file.execute("SELECT count(*), sum(status = 'fixed') FROM reports")
+                number, fixed = found.fetchone()
             revision = workspace.revision()
-            found = workspace.read("reports", ["report_id", "status"])
-            assert len(found) == 1000 * revision
-            assert (found["status"] == "fixed").all()
+            assert number == (fixed or 0) == 300 * revision
             assert len(workspace.history(f"{revision}-0")) == min(revision, 1)
             seen.add(revision)
         writers.stdin.close()

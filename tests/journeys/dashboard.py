@@ -29,7 +29,6 @@ class Served:
     url: str
     folder: Path
     process: subprocess.Popen[bytes]
-    log: Path
 
     def town(self) -> Town:
         """The served workspace as this process reads it."""
@@ -47,25 +46,33 @@ class Served:
 @contextmanager
 def serving(folder: Path, scratch: Path) -> Iterator[Served]:
     """`cwmap serve` from a folder that is not the project's, until it answers; ended by handle."""
+    port = free_port()
+    command = [sys.executable, "-m", "cwmap.cli", "serve", "-w", str(folder), "--port", str(port)]
+    url = f"http://{HOME}:{port}"
+    with answering(command, f"{url}/cwmap/health", scratch) as process:
+        yield Served(url, folder, process)
+
+
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOME, 0))
-        port = probe.getsockname()[1]
-    log = scratch / f"serve-{port}.log"
-    command = [sys.executable, "-m", "cwmap.cli", "serve", "-w", str(folder), "--port", str(port)]
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def answering(command: list[str], url: str, scratch: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A server in a process of its own, from when it answers at `url`; ended by handle."""
+    log = scratch / "server.log"
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=scratch, stdout=out, stderr=subprocess.STDOUT)
-    served = Served(f"http://{HOME}:{port}", folder, process, log)
     try:
-        end = time.monotonic() + 90
-        while True:
-            try:
-                served.health()
-                break
-            except OSError:
-                if process.poll() is not None or time.monotonic() > end:
-                    pytest.fail(f"the dashboard does not answer:\n{log.read_text()[-3000:]}")
-                time.sleep(0.1)
-        yield served
+        end = time.monotonic() + 120
+        while not _answers(url):
+            if process.poll() is not None or time.monotonic() > end:
+                pytest.fail(f"no answer from {url}:\n{log.read_text()[-3000:]}")
+            time.sleep(0.1)
+        yield process
     finally:
         process.terminate()
         try:
@@ -73,3 +80,11 @@ def serving(folder: Path, scratch: Path) -> Iterator[Served]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=60):
+            return True
+    except OSError:
+        return False

@@ -218,15 +218,20 @@ class Screen:
             .sort((a, b) => b[1] - a[1]).map(lane => lane[0])"""
         ):
             x, y = self.point_of(lane)
-            if self.map.evaluate(
-                """([x, y]) => { const frame = window.frameElement, box = frame.getBoundingClientRect();
-                const here = document.elementFromPoint(x - box.x, y - box.y);
-                return window.parent.document.elementFromPoint(x, y) === frame && !!here &&
-                  !!here.closest('.leaflet-cw-live-pane'); }""",
-                [x, y],
-            ):
+            if self.bare(x, y):
                 return lane, x, y
         raise AssertionError("no lane can be clicked")
+
+    def bare(self, x: float, y: float) -> bool:
+        """Whether a click at a point of the page reaches what the map paints there."""
+        reached: bool = self.map.evaluate(
+            """([x, y]) => { const frame = window.frameElement, box = frame.getBoundingClientRect();
+            const here = document.elementFromPoint(x - box.x, y - box.y);
+            return window.parent.document.elementFromPoint(x, y) === frame && !!here &&
+              !!here.closest('.leaflet-cw-live-pane'); }""",
+            [x, y],
+        )
+        return reached
 
     def point_of(self, lane: str) -> tuple[float, float]:
         """Where on the page a point within a lane lies."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import parse_qsl, urlsplit
 
 import pandas as pd
 import pytest
@@ -177,6 +178,37 @@ def test_figures_are_those_of_python(served: Served, new_screen: OpenScreen) -> 
     with screen.painted():
         screen.choose("w-place", f"社区 · {name}")
     same_as_python(screen, served, replace(question, community=(community,)))
+
+
+def test_a_report_on_the_map(served: Served, new_screen: OpenScreen) -> None:
+    """A report within a lane opens its own card, also when the lanes were painted after it."""
+    town = served.town()
+    lane = figures.worst_lanes(town, Filter()).index[0]
+    at = town.layers["lanes"].geometry[lane].representative_point()
+    middle = f"{at.y:.5f},{at.x:.5f},18"
+    screen = new_screen(served, 1280, 720).open(
+        f"/?from={town.first_day}&surface=lanes&show=reports&at={middle}"
+    )
+    for surface in ("网格", "巷道"):
+        with screen.painted():
+            screen.page.locator(".st-key-w-surface").get_by_text(surface).click()
+    screen.map.wait_for_function("window.CW_REPORTS > 0")
+    screen.still()
+    points = screen.map.evaluate(
+        """() => { const box = window.frameElement.getBoundingClientRect();
+        return CW.reports.getLayers().filter(l => l instanceof L.CircleMarker &&
+          CW.layers.lanes.some(lane => lane.holds(CW.map.latLngToLayerPoint(l.getLatLng())))).map(l => {
+          const p = CW.map.latLngToContainerPoint(l.getLatLng()); return [box.x + p.x, box.y + p.y];
+        }); }"""
+    )
+    x, y = next((x, y) for x, y in points if screen.bare(x, y))
+    screen.page.mouse.click(x, y)
+    screen.page.locator(".cw-card dl").wait_for()
+    number = re.search(r"编号 (\S+)", screen.text(CARD))
+    assert number
+    assert number[1] in town.reports.ids
+    screen.settled()
+    assert dict(parse_qsl(urlsplit(screen.page.url).query))["pick"] == f"reports:{number[1]}"
 
 
 def test_unplaced_reports_are_listed(served: Served, new_screen: OpenScreen) -> None:

@@ -229,7 +229,10 @@
 
   CW.prototype.repaint = function () {
     const s = this.paintState;
-    for (const name of ["cells", "lanes"]) this.paintPlaces(name, s[name]);
+    const added = ["cells", "lanes"].filter((name) => this.paintPlaces(name, s[name]));
+    if (added.length) this.pointsToFront();
+    this.live._redrawBounds = null;
+    if (this.live._ctx) this.live._redraw();
     this.toggle(this.communities, s.show.includes("communities"));
     this.toggle(this.areas, s.show.includes("areas"));
     this.showFacilities();
@@ -245,9 +248,18 @@
     if (!on && this.map.hasLayer(layer)) layer.remove();
   };
 
-  /* classes: one character a place, "-" for none, else an index into the colours. */
+  /* Places that come to the map later than the points would be drawn, and hit, above them. */
+  CW.prototype.pointsToFront = function () {
+    for (const points of [this.facilityLayers.bin, this.reports]) {
+      if (points) points.eachLayer((point) => { if (point.bringToFront) point.bringToFront(); });
+    }
+  };
+
+  /* classes: one character a place, "-" for none, else an index into the colours. True if the
+     places are new on the map. */
   CW.prototype.paintPlaces = function (name, values) {
     const colours = ((values && values.colours) || this.paintState.colours)[this.theme];
+    const added = !!values && !this.layers[name].every((path) => this.map.hasLayer(path));
     this.layers[name].forEach((path, i) => {
       this.toggle(path, !!values);
       if (!values) return;
@@ -259,8 +271,7 @@
       path.options.color = this.colours.ground;
       path.options.weight = 0.6;
     });
-    if (values) this.live._redrawBounds = null;
-    this.live._redraw && this.live._ctx && this.live._redraw();
+    return added;
   };
 
   CW.prototype.paintHeat = function (heat) {
