@@ -439,8 +439,8 @@ def main() -> int:
         for tab in tabs.values():
             tab.close()
         if not asked.no_plain:
-            town = open_town(Workspace.open(folder / f"{large}-0"))
-            plain_s, ours_s, size = beside_plain(browser, urls[large, 0], town, 1 + asked.quick)
+            full = open_town(Workspace.open(folder / f"{large}-0"))
+            plain_s, ours_s, size = beside_plain(browser, urls[large, 0], full, 1 + asked.quick)
             print(f"plain HeatMap: {plain_s:.1f} s, {size / 2**20:.1f} MiB for a change")
             good &= told(
                 "heat: plain HeatMap / ours", plain_s / ours_s, LEAST_FASTER, "", least=True

@@ -165,7 +165,7 @@ def plain_map(town: Town, layer: str, wanted: dict[str, Style]) -> tuple[str, st
     }
     m = folium.Map(
         tiles=None, prefer_canvas=True, zoom_control=False, maxZoom=20, zoomSnap=0.25,
-        renderer=JsCode("L.canvas({ padding: 0.3 })"),
+        renderer=JsCode("L.canvas({ padding: 0.3 })"),  # type: ignore[arg-type]
     )  # fmt: skip
     places = folium.GeoJson(data, style_function=lambda feature: wanted[feature["id"]])
     places.add_to(m)
