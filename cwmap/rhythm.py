@@ -14,6 +14,8 @@ from cwmap.hotspots import patrol_sources
 from cwmap.town import Town
 
 WEEKDAYS = ("周一", "周二", "周三", "周四", "周五", "周六", "周日")
+CLOCKS = {"Asia/Shanghai": "北京时间"}
+"""What people call a time zone."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,9 @@ def weekday_matrix(
 def _caption(town: Town, question: Filter, chosen: npt.NDArray[np.intp], untold: int) -> str:
     patrols = [town.sources.index(s) for s in patrol_sources(town)]
     found = int(np.isin(town.reports.source[chosen], patrols).sum())
+    clock = CLOCKS.get(town.settings.timezone, town.settings.timezone)
     parts = [
-        f"{len(chosen):,} 件，按上报时间（{town.settings.timezone}）",
+        f"{len(chosen):,} 件，按上报时间（{clock}）",
         f"其中巡查类 {found:,} 件：反映的是何时有人查、何时有人报，不等于问题何时发生",
     ]
     if untold:

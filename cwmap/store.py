@@ -153,7 +153,7 @@ class Workspace:
             return sum((part.merged for part in parts), Merged(0, 0, 0))
 
     def history(self, report_id: str) -> pd.DataFrame:
-        """Every change of one report: revision, at, column, old, new; oldest first."""
+        """Every change of one report: revision, at, column, old, new (text or None); oldest first."""
         h, r = geopackage.HISTORY, geopackage.REVISIONS
         query = (
             sa.select(h.c.revision, r.c.at, h.c.column, h.c.old, h.c.new)
@@ -162,7 +162,8 @@ class Workspace:
             .order_by(h.c.revision, h.c.column)
         )
         with self.reading() as connection:
-            return pd.read_sql(query, connection)
+            rows = connection.execute(query).all()
+        return pd.DataFrame(rows, columns=["revision", "at", "column", "old", "new"], dtype=object)
 
 
 def counts_of(connection: sa.Connection) -> dict[str, int]:

@@ -20,7 +20,7 @@ import openpyxl
 import pandas as pd
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from cwmap import importing, placing
@@ -165,7 +165,7 @@ ROWS = st.lists(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=8, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(ROWS, st.randoms())
 def test_the_order_of_rows_does_not_matter_and_twice_is_once(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Any], chance: random.Random
