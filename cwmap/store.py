@@ -31,7 +31,7 @@ __all__ = [
 ]  # fmt: skip
 
 FILE = "town.gpkg"
-VERSION = 1
+VERSION = 2
 BUSY_S = 30.0
 _CACHE_KIB = 65_536  # of the pages of a big import, so that its indexes stay in memory
 _WAL_BYTES = 64 * 1024**2  # what is left of the log after a big import
@@ -87,14 +87,18 @@ class Workspace:
             if file.read(16) != b"SQLite format 3\0":
                 raise WorkspaceError(_SENTENCES["NOTADB"].format(folder=folder))
         workspace = cls(folder, _engine(path, busy_s))
-        query = sa.select(geopackage.SETTINGS.c.value).where(geopackage.SETTINGS.c.key == "version")
         try:
             with workspace.reading() as connection:
-                version = json.loads(connection.execute(query).scalar_one())
+                version = _version(connection)
         except (sa.exc.OperationalError, sa.exc.NoResultFound) as error:  # no such table or row
             raise WorkspaceError(_SENTENCES["NOTADB"].format(folder=folder)) from error
         if version > VERSION:
             raise WorkspaceError("这个工作区由更新版本的软件建立；请升级本软件后再打开。")
+        if version < VERSION:
+            with workspace.changing() as change:
+                if _version(change.connection) < VERSION:  # another process may have been first
+                    geopackage.upgrade(change.connection)
+                    change.set(version=VERSION)
         return workspace
 
     def close(self) -> None:
@@ -164,6 +168,11 @@ class Workspace:
         with self.reading() as connection:
             rows = connection.execute(query).all()
         return pd.DataFrame(rows, columns=["revision", "at", "column", "old", "new"], dtype=object)
+
+
+def _version(connection: sa.Connection) -> int:
+    query = sa.select(geopackage.SETTINGS.c.value).where(geopackage.SETTINGS.c.key == "version")
+    return int(json.loads(connection.execute(query).scalar_one()))
 
 
 def counts_of(connection: sa.Connection) -> dict[str, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from cwmap.errors import UnknownName
@@ -184,6 +184,44 @@ ROLE = Column(
     example="网格员",
 )  # fmt: skip
 
+UNIT_KIND = Column(
+    "kind", "单元类型", "choice", ("类型", "类别", "小区类型", "kind", "type"), required=True,
+    choices={
+        "compound": ("物业小区", "小区", "有物业小区", "compound"),
+        "compound_unmanaged": ("无物业小区", "无物业", "老旧小区", "散居楼院"),
+        "compound_none": ("三无小区", "三无楼院"),
+        "market": ("市场", "农贸市场", "集贸市场", "market"),
+        "restaurant": ("餐饮门店", "餐饮店", "餐馆", "饭店", "restaurant"),
+        "toilet": ("公厕", "公共厕所", "toilet"),
+        "site": ("工地", "建筑工地", "施工工地"),
+        "channel": ("河道沟渠", "河道", "沟渠", "排洪沟"),
+        "street": ("街面", "街道", "主次干道", "street"),
+        "lane": ("巷道", "背街小巷", "巷", "lane"),
+    },
+    labels={"compound": "物业小区", "compound_unmanaged": "无物业小区", "compound_none": "三无小区", "market": "市场",
+            "restaurant": "餐饮门店", "toilet": "公厕", "site": "工地", "channel": "河道沟渠", "street": "街面",
+            "lane": "巷道"},
+    example="三无小区",
+)  # fmt: skip
+
+STATE = Column(
+    "state", "任务状态", "choice", ("状态", "办理状态", "环节", "state", "status"),
+    choices={
+        "reported": ("上报", "已上报", "待受理", "未处理", "待处理"),
+        "accepted": ("受理", "已受理", "立案", "已立案", "待派遣"),
+        "dispatched": ("派遣", "已派遣", "待处置", "已交办", "交办", "已派单"),
+        "handling": ("处置", "处置中", "整改中", "处理中", "办理中"),
+        "checking": ("核查", "待核查", "已处置", "已整改", "整改完成", "处置完成", "待验收"),
+        "closed": ("结案", "已结案", "已办结", "办结", "核查通过", "已销号", "销号"),
+        "returned": ("退回", "已退回", "非本单位职责", "不属于本单位"),
+        "rework": ("返工", "重新整改", "核查不通过"),
+        "void": ("作废", "已作废", "不受理", "不予受理", "误报", "重复件"),
+    },
+    labels={"reported": "上报", "accepted": "受理", "dispatched": "派遣", "handling": "处置", "checking": "核查",
+            "closed": "结案", "returned": "退回", "rework": "返工", "void": "作废"},
+    example="处置",
+)  # fmt: skip
+
 _NAME = ("名称", "name", "title")
 _COMMUNITY = Column(
     "community_id", "所属社区", "text",
@@ -339,8 +377,10 @@ REPORTS = Table(
 DUTIES = Table(
     "duties", "责任", "duty_id", (
         Column("duty_id", "责任编号", "id", ("编号", "编码", "id"), rule="留空时由内容生成", example="D001"),
-        Column("lane", "巷道", "text", ("巷道名称", "巷道编号", "街巷", "街巷名称", "责任路段", "lane_id", "路段"), required=True,
-               rule="巷道编号或名称", example="文明巷"),
+        Column("lane", "巷道", "text",
+               ("巷道名称", "巷道编号", "街巷", "街巷名称", "责任路段", "lane_id", "路段", "责任对象", "责任单元", "小区", "小区名称",
+                "市场"),
+               required=True, rule="巷道的编号或名称；也可为小区、市场等责任单元或设施", example="文明巷"),
         ROLE,
         Column("person", "姓名", "text", ("责任人", "人员", "person", "name", "负责人"), example="王某某"),
         Column("phone", "联系电话", "text", ("电话", "手机", "手机号", "联系方式", "phone"), private=True, example="13800000000"),
@@ -351,7 +391,71 @@ DUTIES = Table(
         Column("standard", "定标准", "text", ("标准", "作业标准", "standard"), example="六无六净"),
         Column("since", "起始日期", "time", ("开始日期", "任职日期", "since", "from"), example="2026-01-01"),
         Column("until", "终止日期", "time", ("结束日期", "until", "to")),
-    ), None, "巷长制责任台账：每条巷道每个岗位一行",
+    ), None, "巷长制责任台账：每条巷道每个岗位一行，或每条巷道一行、每个岗位一列",
+)  # fmt: skip
+
+UNITS = Table(
+    "units", "责任单元", "unit_id", (
+        Column("unit_id", "单元编号", "id", ("编号", "编码", "id", "code"), rule="留空时由内容生成", example="U001"),
+        Column("name", "单元名称", "text", (*_NAME, "小区", "小区名称", "单位名称"), required=True, example="滨河三无小区"),
+        UNIT_KIND, _COMMUNITY,
+        Column("demonstration", "样板", "choice", ("样板点", "是否样板", "示范点"),
+               choices={"yes": ("是", "样板", "示范", "yes"), "no": ("否", "no")}, labels={"yes": "是", "no": "否"},
+               rule="样板点位填“是”", example="否"),
+        Column("photo_before", "整治前照片", "photo", ("整改前照片", "前照片"), rule="文件名，多个用、分隔"),
+        Column("photo_after", "整治后照片", "photo", ("整改后照片", "后照片"), rule="文件名，多个用、分隔"),
+        Column("address", "地址", "text", ("位置", "地点", "address"), example="滨河路中段"),
+        Column("note", "说明", "text", ("备注", "note")),
+        *_place(),
+    ), "any", "巷道以外的责任单元：小区、市场、餐饮门店、公厕、工地、河道沟渠，以及样板点位",
+)  # fmt: skip
+
+INSPECTIONS = Table(
+    "inspections", "检查", "inspection_id", (
+        Column("inspection_id", "检查记录编号", "id", ("编号", "编码", "id"), rule="留空时由内容生成", example="J20260301001"),
+        Column("visit", "检查批次", "text", ("检查编号", "批次", "批次号", "检查单号", "visit"),
+               rule="同一次检查的多个问题填同一批次；留空时同一对象同一时间为一次", example="D0301-01"),
+        Column("unit", "检查对象", "text",
+               ("巷道", "巷道名称", "街巷", "被检查单位", "检查点位", "点位", "点位名称", "对象", "小区", "单位", "unit"),
+               required=True, rule="巷道、责任单元或设施的编号或名称", example="文明巷"),
+        replace(UNIT_KIND, label="检查类别", aliases=("类别", "类型", "考核类别", "kind"), required=False,
+                rule="留空时由检查对象判定", example="巷道"),
+        Column("inspected_at", "检查时间", "time", ("检查日期", "日期", "时间", "督导时间", "督导日期"), required=True, happened=True,
+               rule="如 2026-03-01 09:05", example="2026-03-01 09:05"),
+        Column("level", "检查方式", "choice", ("检查层级", "检查类型", "level"),
+               choices={"daily": ("日督导", "日巡", "日常", "日检查"), "weekly": ("周评比", "周查", "周检查", "周考核"),
+                        "monthly": ("月奖惩", "月考", "月检查", "月考核"), "review": ("复查", "回头看", "复检"),
+                        "mock": ("模拟检查", "模拟暗访", "暗访")},
+               labels={"daily": "日督导", "weekly": "周评比", "monthly": "月考核", "review": "复查", "mock": "模拟检查"},
+               rule="留空视为日督导", example="日督导"),
+        Column("item", "扣分项目", "text", ("检查项目", "考核项目", "问题项目", "项目", "条款", "item"),
+               rule="考核细则中的项目编号或名称；没有发现问题的检查留空", example="暴露垃圾"),
+        Column("findings", "处数", "integer", ("数量", "问题数", "个数", "处", "findings"), minimum=0, maximum=10000,
+               rule="留空为 1 处；没有发现问题的检查为 0", example="2"),
+        Column("points", "分值", "number", ("扣分", "扣分值", "加分", "得分调整", "points"), minimum=-100, maximum=100,
+               rule="一般留空，按考核细则计算；填写时以所填为准，扣分为正、加分为负"),
+        Column("note", "情况说明", "text", ("问题描述", "描述", "说明", "备注", "note"), example="巷口有暴露垃圾两处"),
+        Column("inspector", "检查人", "text", ("督导人", "检查人员", "考核人", "inspector"), private=True, example="张某某"),
+        Column("report_id", "问题编号", "id", ("对应问题", "案件编号", "关联问题"), rule="由这处问题立案的编号"),
+        Column("photo", "照片", "photo", ("图片", "照片文件", "photo"), rule="文件名，多个用、分隔"),
+        *_place(),
+    ), "any", "日督导、周评比、月考核和复查的记录：每处扣分一行，没有问题的检查也有一行",
+)  # fmt: skip
+
+TASKS = Table(
+    "tasks", "任务", "task_id", (
+        Column("task_id", "任务编号", "id", ("问题编号", "编号", "案件编号", "案卷号", "任务号", "report_id", "id"), required=True,
+               rule="与问题编号相同，不能改", example="W20260301001"),
+        STATE,
+        Column("owner", "主办单位", "text", ("责任单位", "承办单位", "处置单位", "责任部门", "主责部门", "owner"), example="住建局"),
+        Column("helpers", "协办单位", "text", ("配合单位", "协同单位", "helpers"), rule="多个用、分隔", example="电信公司、供电公司"),
+        Column("due_at", "整改期限", "time", ("截止时间", "处置截止时间", "整改时限", "期限", "due_at"), example="2026-03-02 09:05"),
+        Column("handled_at", "处置时间", "time", ("整改时间", "完成时间", "整改完成时间", "办结时间"), happened=True,
+               example="2026-03-01 17:30"),
+        Column("handler", "处置人", "text", ("整改人", "经办人", "handler"), private=True, example="李某某"),
+        Column("note", "处置情况", "text", ("整改情况", "办理情况", "处理情况", "说明", "备注", "note"), example="已填平压实"),
+        Column("photo", "处置后照片", "photo", ("整改后照片", "照片", "现场照片"), rule="文件名，多个用、分隔"),
+    ), None, "由问题派出的任务：办理到哪一步、谁主办、期限和结果",
 )  # fmt: skip
 
 BACKDROP = Table(
@@ -370,7 +474,8 @@ BACKDROP = Table(
 TABLES: dict[str, Table] = {
     t.name: t
     for t in (
-        LANES, CELLS, COMMUNITIES, AREAS, FACILITIES, POPULATION, CATEGORIES, REPORTS, DUTIES, BACKDROP,
+        LANES, CELLS, COMMUNITIES, AREAS, FACILITIES, UNITS, POPULATION, CATEGORIES, REPORTS, DUTIES,
+        INSPECTIONS, TASKS, BACKDROP,
     )
 }  # fmt: skip
 

@@ -50,6 +50,7 @@ __all__ = [
 
 _NOWHERE = (104.89, 33.37, 104.95, 33.41)  # where an empty map begins: the seat of Wudu
 KEPT = 64
+REGISTERS = ("duties", "inspections", "tasks")
 T = TypeVar("T")
 HEAT_WIDTH = 512
 
@@ -68,12 +69,16 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class Town:
-    """See the module. Layers are GeoDataFrames in EPSG:4326, indexed and ordered by id."""
+    """See the module. Layers are GeoDataFrames in EPSG:4326, indexed and ordered by id.
+
+    registers: the tables `REGISTERS` as they are stored, ordered by key; times naive UTC.
+    """
 
     settings: Settings
     revision: int
     categories: Categories
     layers: dict[str, gpd.GeoDataFrame]
+    registers: dict[str, pd.DataFrame]
     reports: Reports
     cube: Cube
     _kept: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict, repr=False)
@@ -208,19 +213,20 @@ def open_town(workspace: Workspace) -> Town:
     """The workspace as it stands now."""
     with workspace.reading() as connection:  # one state for all of it
         settings, revision = settings_of(connection), revision_of(connection)
-        tables = (*PLACES, "facilities", "backdrop", "population")
+        tables = (*PLACES, "facilities", "units", "backdrop", "population")
         layers = {name: _layer(read_table(connection, TABLES[name]), name) for name in tables}
         categories = Categories.load().with_local(read_table(connection, TABLES["categories"]))
         ids = {name: layers[name].index for name in PLACES}
         reports = read_reports(connection, settings, categories, ids)
+        registers = {name: read_table(connection, TABLES[name]) for name in REGISTERS}
     communities = layers["communities"].reset_index()
-    for name in ("lanes", "cells"):
+    for name in ("lanes", "cells", "units"):
         homes = communities_of(layers[name], communities, settings.crs)
         layers[name] = layers[name].assign(community_id=homes)
     sorts = {n: getattr(reports, n) for n in ("category", "status", "lateness", "source")}
     return Town(
         settings=settings, revision=revision, categories=categories, layers=layers,
-        reports=reports, cube=Cube(reports.day, reports.place, sorts),
+        registers=registers, reports=reports, cube=Cube(reports.day, reports.place, sorts),
     )  # fmt: skip
 
 

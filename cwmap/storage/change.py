@@ -93,8 +93,9 @@ class Change:
     def set(self, **values: Any) -> None:
         """Change settings."""
         for key, value in values.items():
-            statement = sa.update(geopackage.SETTINGS).where(geopackage.SETTINGS.c.key == key)
-            self.connection.execute(statement.values(value=json.dumps(value)))
+            kept = geopackage.SETTINGS
+            self.connection.execute(sa.delete(kept).where(kept.c.key == key))
+            self.connection.execute(sa.insert(kept).values(key=key, value=json.dumps(value)))
         self.settings = settings_of(self.connection)
 
     def finish(self, action: str, name: str, file: str, merged: Merged, rejected: int) -> int:

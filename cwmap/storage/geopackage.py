@@ -96,6 +96,16 @@ HISTORY = sa.Table(
     sa.Column("report_id", sa.Text, index=True), sa.Column("revision", sa.Integer),
     *(sa.Column(c, sa.Text) for c in ("column", "old", "new")),
 )  # fmt: skip
+EVENTS = sa.Table(
+    "task_events", METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("task_id", sa.Text, nullable=False, index=True), sa.Column("revision", sa.Integer),
+    sa.Column("at", _Named("DATETIME"), nullable=False),
+    *(sa.Column(c, sa.Text) for c in ("who", "action", "old", "new", "owner")),
+    sa.Column("due_at", _Named("DATETIME")),
+    *(sa.Column(c, sa.Text) for c in ("note", "photo")),
+)  # fmt: skip
+"""What was done to a task (任务经过): added to, never changed or taken from."""
 
 _SRS = sa.Table(
     "gpkg_spatial_ref_sys", METADATA,
@@ -125,7 +135,7 @@ _GEOMETRY_COLUMNS = sa.Table(
 
 
 def register(connection: sa.Connection) -> None:
-    """Enter every table in the GeoPackage's own tables of contents."""
+    """Enter the coordinate systems and every table in the GeoPackage's own tables of contents."""
     systems = [
         ("Undefined Cartesian SRS", -1, "NONE", -1, "undefined"),
         ("Undefined geographic SRS", 0, "NONE", 0, "undefined"),
@@ -133,10 +143,34 @@ def register(connection: sa.Connection) -> None:
     ]
     names = ("srs_name", "srs_id", "organization", "organization_coordsys_id", "definition")
     connection.execute(sa.insert(_SRS), [dict(zip(names, s, strict=True)) for s in systems])
+    _enter(connection, set())
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Give a file of an older version the tables and columns that it lacks; nothing else changes."""
+    inspector = sa.inspect(connection)
+    there = set(inspector.get_table_names())
+    METADATA.create_all(connection)
+    _enter(connection, there)
+    for table in TABLE.values():
+        if table.name not in there:
+            continue
+        known = {column["name"] for column in inspector.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in known:  # a new column is never a required one
+                kind = column.type.compile(connection.dialect)
+                name = connection.dialect.identifier_preparer.quote(column.name)
+                connection.exec_driver_sql(f'ALTER TABLE "{table.name}" ADD COLUMN {name} {kind}')
+
+
+def _enter(connection: sa.Connection, known: set[str]) -> None:
+    """Enter our tables, but for the known ones, in the tables of contents."""
     moment = now()
     tables = [(t.name, t.label, t.purpose, t.shape) for t in TABLES.values()]
-    tables += [(t.name, t.name, "cwmap", None) for t in (SETTINGS, REVISIONS, HISTORY)]
+    tables += [(t.name, t.name, "cwmap", None) for t in (SETTINGS, REVISIONS, HISTORY, EVENTS)]
     for name, label, purpose, shape in tables:
+        if name in known:
+            continue
         connection.execute(
             sa.insert(_CONTENTS).values(
                 table_name=name, data_type="features" if shape else "attributes",

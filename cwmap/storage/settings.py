@@ -16,13 +16,25 @@ from cwmap.storage import geopackage
 
 @dataclass(frozen=True)
 class Settings:
-    """See the module. `timezone`: of times without one; `nearest_m`: how far a lane may be."""
+    """See the module. `timezone`: of times without one; `nearest_m`: how far a lane may be.
+
+    office, hotline: as printed on boards. address: where people reach the dashboard, as
+    http://10.1.2.3:8501. hours: of the office, 24-hour clock. workdays: `calendar` for China's
+    workdays with holidays and shifted days, `daily` for every day of the week. boards_show_phones:
+    whether a printed lane board carries phone numbers.
+    """
 
     name: str = "未命名城镇"
     crs: str = "EPSG:4544"
     timezone: str = "Asia/Shanghai"
     nearest_m: float = 30.0
     synthetic: bool = False
+    office: str = ""
+    hotline: str = ""
+    address: str = ""
+    hours: str = "08:30-12:00,14:30-18:00"
+    workdays: str = "calendar"
+    boards_show_phones: bool = False
 
 
 def settings_of(connection: sa.Connection) -> Settings:

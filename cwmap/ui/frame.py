@@ -37,7 +37,9 @@ def doors(pages: Mapping[str, tuple[str, str]]) -> None:
     st.set_page_config(
         page_title="创卫一张图", page_icon=icon, layout="wide", initial_sidebar_state="collapsed"
     )
-    style = (ASSETS / "page.css").read_text(encoding="utf-8")
+    # One sheet for all pages, and one for each page that needs more.
+    sheets = sorted(ASSETS.glob("page*.css"))
+    style = "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
     # Streamlit does not tell style sheets which theme it has.
     st.html(f"<style>{style}{DARK if st.context.theme.type == 'dark' else ''}</style>")
     entries = {

@@ -372,7 +372,8 @@ def test_the_file_is_a_geopackage_that_gdal_opens_without_a_warning(
     )  # fmt: skip
     assert done.stderr == ""
     found = {line.split("|")[0]: line.split("|")[1:] for line in done.stdout.splitlines()}
-    assert set(TABLES) | {"cwmap_settings", "cwmap_revisions", "report_history"} == set(found)
+    system = {"cwmap_settings", "cwmap_revisions", "report_history", "task_events"}
+    assert set(TABLES) | system == set(found)
     assert found["lanes"] == ["MultiPolygon", "1", "EPSG:4326"]
     assert found["reports"] == ["Unknown", "2", "EPSG:4326"]
     workspace.close()
@@ -449,6 +450,35 @@ def test_a_newer_and_a_missing_workspace_are_told(workspace: Workspace, tmp_path
         Workspace.open(workspace.folder)
     with pytest.raises(WorkspaceError, match="没有工作区"):
         Workspace.open(tmp_path / "nowhere")
+
+
+def test_a_workspace_of_an_older_version_gets_what_it_lacks(workspace: Workspace) -> None:
+    merged(workspace, reports(["A", "B"], description=["甲", "乙"]))
+    before = workspace.read("reports")
+    workspace.close()
+    file = workspace.folder / "town.gpkg"
+    with contextlib.closing(sqlite3.connect(file)) as old:
+        for name in ("units", "inspections", "tasks", "task_events"):
+            for at in ("gpkg_geometry_columns", "gpkg_contents"):
+                old.execute(f"DELETE FROM {at} WHERE table_name = ?", (name,))
+            old.execute(f"DROP TABLE {name}")
+        old.execute("ALTER TABLE duties DROP COLUMN standard")
+        old.execute("UPDATE cwmap_settings SET value = '1' WHERE key = 'version'")
+        old.execute("DELETE FROM cwmap_settings WHERE key = 'hours'")
+        old.commit()
+    again = Workspace.open(workspace.folder)
+    assert set(again.counts()) == set(TABLES)
+    pd.testing.assert_frame_equal(again.read("reports"), before)
+    assert "standard" in again.read("duties")
+    with again.changing() as made:
+        made.set(hours="09:00-17:00")
+    assert again.settings().hours == "09:00-17:00"
+    again.close()
+    with contextlib.closing(sqlite3.connect(file)) as now:
+        named = {n for (n,) in now.execute("SELECT table_name FROM gpkg_contents")}
+        assert {"units", "inspections", "tasks", "task_events"} <= named
+        assert now.execute("PRAGMA foreign_key_check").fetchall() == []
+    Workspace.open(workspace.folder).close()  # a second time there is nothing to do
 
 
 def test_a_workspace_in_a_folder_of_any_name(tmp_path: Path) -> None:
