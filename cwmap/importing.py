@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ import pandas as pd
 import shapely
 
 from cwmap import checking, placing
+from cwmap.checks import register
 from cwmap.errors import CwmapError
 from cwmap.norms import Categories
 from cwmap.reading import Rows, read
@@ -95,17 +96,19 @@ def understand(
     """Read and check a file without storing anything."""
     target = table(name)
     step("读取文件", _READ)
+    known = headers(target) | (register.ROLES if target.name == "duties" else {})
     rows = read(
-        source, known=headers(target), encoding=question.encoding,
+        source, known=known, encoding=question.encoding,
         sheet=question.sheet, layer=question.layer,
     )  # fmt: skip
     step(f"检查 {len(rows.table):,} 行", _CHECKED / 2)
+    as_table = register.unfolded(rows, question.mapping) if target.name == "duties" else rows
     checked = checking.check(
-        rows, target, context=context(workspace), mapping=question.mapping,
-        coords=question.coords, lane_width_m=question.lane_width_m,
+        as_table, target, context=context(workspace),
+        mapping=question.mapping if as_table is rows else None, coords=question.coords, lane_width_m=question.lane_width_m,
         add_categories=question.add_categories,
     )  # fmt: skip
-    return Understood(target, rows, checked)
+    return Understood(target, replace(rows, notes=as_table.notes), checked)
 
 
 def store(workspace: Workspace, understood: Understood, file: str, step: Step = _quiet) -> Imported:

@@ -32,6 +32,8 @@ PLACE_COLUMNS = {
 }  # fmt: skip
 """Columns of the places that decide."""
 
+_DOT_M = 0.1
+
 Shapes = npt.NDArray[np.object_]
 Positions = npt.NDArray[np.int32]
 
@@ -155,13 +157,13 @@ class Places:
 
 
 def communities_of(rows: pd.DataFrame, communities: pd.DataFrame, crs: str) -> Shapes:
-    """The community of each lane or cell: by the id or name that it states, else where most of it lies.
+    """The community of each lane, cell or unit: by the id or name that it states, else where most of it lies.
 
     Returns ids; the text as it stands where no community is called so; None where nothing is known.
 
     Parameters
     ----------
-    rows : columns community_id (id, name or None) and geometry (polygons, EPSG:4326)
+    rows : columns community_id (id, name or None) and geometry (EPSG:4326)
     communities : columns community_id, name, geometry
     """
     known = communities.sort_values("community_id")
@@ -180,6 +182,8 @@ def communities_of(rows: pd.DataFrame, communities: pd.DataFrame, crs: str) -> S
             repaired(transform_geometries(s, "EPSG:4326", crs))
             for s in (shapes, known["geometry"].to_numpy(object))
         )
+        flat = shapely.get_dimensions(mine) > 0
+        mine = np.where(flat, mine, shapely.buffer(mine, _DOT_M))  # a point as a small disc
         homes[silent] = np.array([*ids, None], object)[largest_share(mine, theirs)]
     return homes
 

@@ -53,7 +53,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table. `key` is its id column; `shape` the geometry that its rows may have."""
+    """One table. `key` is its id column; `shape` the geometry that its rows may have.
+
+    `identity`: columns from which the id of a row without one is made; all of its content, if empty.
+    """
 
     name: str
     label: str
@@ -61,6 +64,7 @@ class Table:
     columns: tuple[Column, ...]
     shape: Shape | None = None
     purpose: str = ""
+    identity: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Column:
         return next(c for c in self.columns if c.name == name)
@@ -317,7 +321,7 @@ CATEGORIES = Table(
         Column("group", "问题分组", "text", ("分组", "大类", "group"), rule="须为已有分组；留空归入“其他”", example="卫生死角"),
         Column("aliases", "别名", "text", ("alias", "俗称"), rule="多个用、分隔", example="楼道堆物"),
         Column("limit_h", "处置时限", "number", ("时限", "时限小时"), unit="小时", minimum=0.5, maximum=24 * 366,
-               rule="自然小时；留空用分组的默认时限", example="24"),
+               rule="工作时，按镇上设定的上班时间计；留空用分组的默认时限", example="24"),
     ), None, "在国家标准类别之外，本镇自定的类别",
 )  # fmt: skip
 
@@ -392,6 +396,7 @@ DUTIES = Table(
         Column("since", "起始日期", "time", ("开始日期", "任职日期", "since", "from"), example="2026-01-01"),
         Column("until", "终止日期", "time", ("结束日期", "until", "to")),
     ), None, "巷长制责任台账：每条巷道每个岗位一行，或每条巷道一行、每个岗位一列",
+    identity=("lane", "role", "person", "organisation"),
 )  # fmt: skip
 
 UNITS = Table(

@@ -71,12 +71,13 @@ def identified(
     table: Table,
     shapes: npt.NDArray[np.object_] | None,
 ) -> pd.Series:
-    """The id of every row: its own, else one made from its content (R-, then 16 digits)."""
+    """The id of every row: its own, else one made from what tells it apart (R-, then 16 digits)."""
     missing = own.isna().to_numpy()
     if not missing.any():
         return own
-    part = None if shapes is None else shapes[missing]
-    made = table.name[0].upper() + "-" + content(frame[missing], table, part).str[:_DIGITS]
+    part = None if shapes is None or table.identity else shapes[missing]
+    telling = frame[[c for c in table.identity if c in frame]] if table.identity else frame
+    made = table.name[0].upper() + "-" + content(telling[missing], table, part).str[:_DIGITS]
     return own.mask(missing, made.astype(object))
 
 

@@ -11,6 +11,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely import Point
 
+from cwmap.demo import contradictions
 from cwmap.demo.ground import Array, to_world
 from cwmap.demo.plan import Plan, Shapes, source
 
@@ -216,7 +217,7 @@ def duties_frame(plan: Plan, rng: np.random.Generator) -> pd.DataFrame:
             ("secretary", secretary[k], village[k], "社区", "组织巡查、调度人员", "08:30-18:00"),
             ("grid_officer", officers[k][turn[k] % 3], village[k], e.name, "每日巡查、上报问题", "08:00-18:30"),
             ("cleaner", cleaners[k][turn[k] % 8], "区环卫所", f"{e.name}全段", "清扫保洁、清运垃圾",
-             str(rng.choice(["05:30-11:30", "06:00-12:00", "13:00-19:00"]))),
+             str(rng.choice(["05:30-11:30、13:30-18:30", "06:00-12:00、13:00-19:00", "13:00-19:00"]))),
         ]  # fmt: skip
         if e.kind != "lane" and rng.random() < 0.6:
             unit = (None, None), str(rng.choice(names["units"]))
@@ -234,7 +235,9 @@ def duties_frame(plan: Plan, rng: np.random.Generator) -> pd.DataFrame:
                     "since": LEADERS_SINCE, "until": None,
                 }
             )  # fmt: skip
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows + contradictions.rows(plan))
+    together = np.argsort(pd.factorize(frame["lane"])[0], kind="stable")
+    frame = frame.iloc[together].reset_index(drop=True)
     frame.insert(0, "duty_id", [f"D{n:04d}" for n in range(1, len(frame) + 1)])
     frame["since"], frame["until"] = utc(frame["since"]), utc(frame["until"])
     return frame
