@@ -3,17 +3,19 @@
 import streamlit as st
 
 from cwmap import server
-from cwmap.ui import frame
+from cwmap.ui import account, frame
 
 if __name__ == "__main__":  # Streamlit draws a page
     frame.doors(
         {
             "map": ("pages/map.py", "一张图"),
             "hotspots": ("pages/hotspots.py", "热点"),
+            "duties": ("pages/duties.py", "责任"),
             "reports": ("pages/reports.py", "问题清单"),
             "data": ("pages/data.py", "数据"),
         }
     )
+    account.door()
 else:  # the server imports its app
     app = st.App(
         __file__,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -223,6 +223,103 @@ def restore(file: Path, workspace: Path, as_json: bool) -> None:
 
     done = backups.restore(file, workspace)
     say(done, as_json, [f"已恢复到 {workspace}（版本 {done['revision']}）"])
+
+
+@app.command()
+@click.argument("file", type=_FILE, metavar="文件.pdf")
+@workspace_option
+@click.option("--lane", default="", help="巷道编号，多个用逗号分隔；不写则全部")
+@click.option("--size", type=click.Choice(["A3", "A4"]), default="A3", help="纸张，A3 或 A4")
+@json_option
+def boards(
+    file: Path, workspace: Path, lane: str, size: Literal["A3", "A4"], as_json: bool
+) -> None:
+    """印责任公示牌：每条巷道一页的 PDF。"""
+    from cwmap import boards as printing
+    from cwmap.export import replacing
+    from cwmap.posting import lane_boards
+    from cwmap.store import Workspace
+    from cwmap.town import open_town
+
+    town = open_town(Workspace.open(workspace))
+    wanted = [word.strip() for word in lane.replace("，", ",").split(",") if word.strip()]
+    made = lane_boards(town, wanted or [str(i) for i in town.layers["lanes"].index])
+    pages = printing.boards(made, size)
+    with replacing(file) as part:
+        part.write_bytes(pages)
+    result = {"boards": len(made), "size": size, "file": str(file)}
+    say(result, as_json, [f"已写出 {len(made):,} 块公示牌（{size}）：{file}"])
+
+
+@app.command("set")
+@workspace_option
+@click.option("--name", help="城镇名称")
+@click.option("--office", help="办公室名称，印在公示牌上")
+@click.option("--hotline", help="监督电话")
+@click.option("--address", help="看板的网址，如 http://10.1.2.3:8501，印成二维码")
+@click.option("--hours", help="上班时间，如 08:30-12:00,14:30-18:00")
+@click.option(
+    "--workdays", type=click.Choice(["calendar", "daily"]),
+    help="calendar 按国家节假日和调休，daily 天天上班",
+)  # fmt: skip
+@click.option("--phones/--no-phones", "boards_show_phones", default=None, help="公示牌上是否印电话")
+@json_option
+def set_(workspace: Path, as_json: bool, **words: str | bool | None) -> None:
+    """修改办公室的设置；不带选项时列出现有设置。"""
+    from cwmap import office
+    from cwmap.store import Workspace
+
+    store = Workspace.open(workspace)
+    facts = office.change(store, {k: v for k, v in words.items() if v is not None})
+    say(facts, as_json, [f"  {office.LABELS[k]}：{office.shown(v)}" for k, v in facts.items()])
+
+
+@app.group("account", cls=console.ChineseGroup)
+def account() -> None:
+    """账号：谁可以修改；没有账号时，只有运行看板的这台电脑可以。"""
+
+
+@account.command("add")
+@argument("name", "账号")
+@workspace_option
+@click.option("--role", default="office", help="身份：office 创卫办、unit 责任单位、leader 领导")
+@click.option("--unit", default="", help="责任单位的名称")
+@click.option(
+    "--password", prompt="口令", hide_input=True, confirmation_prompt="再输一遍", help="口令"
+)
+def account_add(name: str, workspace: Path, role: str, unit: str, password: str) -> None:
+    """新建账号，或给已有账号换口令和身份。"""
+    from cwmap import access
+    from cwmap.store import Workspace
+
+    made = access.add(Workspace.open(workspace), name, password, role, unit)
+    say({}, False, [f"已设置账号：{made.name}（{access.ROLES[made.role]}{made.unit}）"])
+
+
+@account.command("remove")
+@argument("name", "账号")
+@workspace_option
+def account_remove(name: str, workspace: Path) -> None:
+    """删除账号。"""
+    from cwmap import access
+    from cwmap.store import Workspace
+
+    access.remove(Workspace.open(workspace), name)
+    say({}, False, [f"已删除账号：{name}"])
+
+
+@account.command("list")
+@workspace_option
+@json_option
+def account_list(workspace: Path, as_json: bool) -> None:
+    """列出账号。"""
+    from cwmap import access
+    from cwmap.store import Workspace
+
+    known = access.accounts(Workspace.open(workspace))
+    rows = [{"name": a.name, "role": a.role, "unit": a.unit} for a in known]
+    lines = [f"  {a.name}：{access.ROLES[a.role]}{a.unit}" for a in known]
+    say({"accounts": rows}, as_json, lines or ["还没有账号：只有运行看板的这台电脑可以修改。"])
 
 
 @app.command()

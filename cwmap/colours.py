@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from scipy.spatial import cKDTree
 
 RAMPS = {
     "light": ("#fbe8b0", "#f8c66b", "#ef934a", "#d7573f", "#a62648", "#63174d"),
@@ -33,10 +35,25 @@ TREND_COLOURS = {
              "sporadic": "#a98b3e", "historical": "#5d6b75"},
 }  # fmt: skip
 """Class of change over time (`cwmap.emerging`) → colour."""
+CATEGORICAL = {
+    "light": ("#3b7dd8", "#e08a1e", "#2f9e77", "#c2478f", "#8a6fd1", "#9aa336", "#c9503f", "#1f9fb5",
+              "#a9763a", "#6b7a86", "#d8b11e", "#5b4b9a"),
+    "dark": ("#6aa5f5", "#f0a94e", "#58c79c", "#e57fb8", "#b09af0", "#c3cc63", "#ec7f6c", "#55c6da",
+             "#cfa06a", "#9fb0bd", "#ecd158", "#9a8ade"),
+}  # fmt: skip
+"""Colours that only tell places apart, such as who answers for them."""
+STANDING_COLOURS = {
+    "light": {"good": "#2f9e77", "fair": "#e9b949", "bad": "#c0392b"},
+    "dark": {"good": "#58c79c", "fair": "#e9c46a", "bad": "#ff7a68"},
+}
+"""In order, to be watched, not in order."""
 CLASSES = len(RAMPS["light"])
 _SERIES = (1.0, 2.0, 5.0)
 _STEPS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 8.0)
 _LEVELS = 96
+_AROUND = 9  # places whose labels a label should not share its colour with
+
+Floats = npt.NDArray[np.float64]
 
 
 def breaks(maximum: float) -> list[float]:
@@ -94,3 +111,32 @@ def _palette(theme: str) -> list[int]:
     at = np.linspace(0, len(ramp) - 1, _LEVELS)
     channels = [np.interp(at, np.arange(len(ramp)), ramp[:, i]) for i in range(3)]
     return [round(v) for v in np.stack(channels, axis=1).ravel()]
+
+
+def told_apart(labels: Sequence[str | None], x: Floats, y: Floats, colours: int) -> dict[str, int]:
+    """A colour for each label, so that labels near each other differ; the same for the same input.
+
+    labels: of places at x, y (metres), None for none. Each label in turn, in the order of its
+    first place from west to east, takes the colour that its nearest labelled neighbours use least.
+    """
+    known = [at for at, label in enumerate(labels) if label is not None and np.isfinite(x[at])]
+    order = sorted(known, key=lambda at: (x[at], y[at], at))
+    names = list(dict.fromkeys(str(labels[at]) for at in order))
+    if not names:
+        return {}
+    points = np.column_stack([x[known], y[known]])
+    owner = np.array([names.index(str(labels[at])) for at in known])
+    _, near = cKDTree(points).query(points, k=min(_AROUND, len(known)))
+    beside = np.zeros((len(names), len(names)), int)
+    np.add.at(
+        beside, (np.repeat(owner, near.reshape(len(known), -1).shape[1]), owner[near].ravel()), 1
+    )
+    beside += beside.T
+    chosen = np.full(len(names), -1)
+    used = np.zeros(colours, int)
+    for at in range(len(names)):
+        clash = np.bincount(chosen[chosen >= 0], beside[at][chosen >= 0], minlength=colours)
+        best = min(range(colours), key=lambda k: (clash[k], used[k], k))
+        chosen[at] = best
+        used[best] += 1
+    return dict(zip(names, chosen.tolist(), strict=True))

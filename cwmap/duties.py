@@ -30,8 +30,8 @@ FIVE = {
 }  # fmt: skip
 """The five things that a register fixes (五定), by column."""
 MODES = {
-    "community": "社区", "leader": "包社区领导", "unit": "包抓单位", "grid_officer": "网格员",
-    "cleaner": "保洁员", "complete": "到位情况",
+    "complete": "到位情况", "community": "社区", "leader": "包社区领导", "unit": "包抓单位",
+    "grid_officer": "网格员", "cleaner": "保洁员",
 }  # fmt: skip
 """What lanes can be coloured by."""
 WORDS = {"whole": "四岗齐全", "part": "缺岗", "none": "无人负责"}

@@ -114,7 +114,7 @@ def export(
         facts_of(town, layer, question, len(frame), system.label, notes, bandwidth_m),
     )  # fmt: skip
     step("写入文件", 0.5)
-    with _replacing(path) as part:
+    with replacing(path) as part:
         more = _write(out, part, ending, system, encoding)
     step("完成", 1.0)
     return Exported(layer, len(frame), str(path), (*notes, *more))
@@ -167,7 +167,7 @@ def _raster(
     density = figures.heat(town, question, bandwidth_m)
     facts = facts_of(town, "heat", question, 1, own.name, (), bandwidth_m)
     step("写入文件", 0.5)
-    with _replacing(path) as part:
+    with replacing(path) as part:
         epsg = int(own.name.removeprefix("EPSG:"))
         write_geotiff(part, density, town.heat_grid.transform, epsg, as_texts(facts))
     step("完成", 1.0)
@@ -237,7 +237,7 @@ def _moved(frame: gpd.GeoDataFrame, system: System, crs: str) -> gpd.GeoDataFram
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """A path to write to, with companions; all take their places when everything is there."""
     if not path.parent.is_dir() or path.is_dir():
         raise CwmapError(f"写不了“{path}”：文件夹不存在，或者这个名字本身是文件夹；请换一个位置。")

@@ -11,11 +11,13 @@ from collections.abc import Iterable
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 from cwmap.naming import plain
 from cwmap.norms import split_words
 from cwmap.tables import UNIT_KIND
 from cwmap.town import Town
+from geo.coordinates import transform_geometries
 
 LAYERS = ("lanes", "units", "facilities")
 """In the order in which a name is looked up."""
@@ -61,6 +63,20 @@ def _part(
     )  # fmt: skip
 
 
+def centres(town: Town) -> pd.DataFrame:
+    """A point inside each unit: columns x, y in the town's metres, NaN without a shape; same index."""
+    return town.kept("unit centres", lambda: _centres(town))
+
+
+def _centres(town: Town) -> pd.DataFrame:
+    frame = units(town)
+    shapes = transform_geometries(
+        frame.geometry.to_numpy(object), "EPSG:4326", town.settings.crs
+    )
+    inside = shapely.point_on_surface(shapes)
+    return pd.DataFrame({"x": shapely.get_x(inside), "y": shapely.get_y(inside)}, frame.index)
+
+
 def find(town: Town, texts: pd.Series) -> pd.Series:
     """The unit that each text means, None where none or several; same index.
 
@@ -76,9 +92,7 @@ def _names(town: Town) -> dict[str, str]:
     known: dict[str, str] = {}
     aliases = town.layers["lanes"]["aliases"].dropna()
     other = [
-        (f"lanes/{lane}", word)
-        for lane, text in aliases.items()
-        for word in split_words(text)
+        (f"lanes/{lane}", word) for lane, text in aliases.items() for word in split_words(text)
     ]
     for layer in LAYERS:
         mine = frame[frame["layer"] == layer]

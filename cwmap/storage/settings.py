@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import sqlalchemy as sa
@@ -21,7 +21,7 @@ class Settings:
     office, hotline: as printed on boards. address: where people reach the dashboard, as
     http://10.1.2.3:8501. hours: of the office, 24-hour clock. workdays: `calendar` for China's
     workdays with holidays and shifted days, `daily` for every day of the week. boards_show_phones:
-    whether a printed lane board carries phone numbers.
+    whether a printed lane board carries phone numbers. accounts: see `cwmap.access`.
     """
 
     name: str = "未命名城镇"
@@ -35,6 +35,7 @@ class Settings:
     hours: str = "08:30-12:00,14:30-18:00"
     workdays: str = "calendar"
     boards_show_phones: bool = False
+    accounts: list[dict[str, str]] = field(default_factory=list, repr=False)
 
 
 def settings_of(connection: sa.Connection) -> Settings:
