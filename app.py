@@ -11,6 +11,8 @@ if __name__ == "__main__":  # Streamlit draws a page
             "map": ("pages/map.py", "一张图"),
             "hotspots": ("pages/hotspots.py", "热点"),
             "duties": ("pages/duties.py", "责任"),
+            "assessment": ("pages/assessment.py", "考核"),
+            "tasks": ("pages/tasks.py", "任务"),
             "reports": ("pages/reports.py", "问题清单"),
             "data": ("pages/data.py", "数据"),
         }

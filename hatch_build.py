@@ -4,7 +4,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SHIPPED = ("app.py", "pages", "data/norms", "data/demo", ".streamlit/config.toml")
+SHIPPED = ("app.py", "pages", "data/norms", "data/print", "data/demo", ".streamlit/config.toml")
 
 
 class ShippedFiles(BuildHookInterface[Any]):

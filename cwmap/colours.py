@@ -42,6 +42,13 @@ CATEGORICAL = {
              "#cfa06a", "#9fb0bd", "#ecd158", "#9a8ade"),
 }  # fmt: skip
 """Colours that only tell places apart, such as who answers for them."""
+SCORE_COLOURS = {
+    "light": {"low": "#c0392b", "poor": "#e9973f", "fair": "#dccb5a", "good": "#7dba6a", "best": "#1d8a5f"},
+    "dark": {"low": "#ff7a68", "poor": "#f0a94e", "fair": "#e6d86a", "good": "#8fd07a", "best": "#38c28a"},
+}  # fmt: skip
+"""Classes of a score of 100 points, the worst first; see `SCORE_STEPS`."""
+SCORE_STEPS = (70, 80, 85, 90)
+"""Scores at which the next class of `SCORE_COLOURS` begins."""
 STANDING_COLOURS = {
     "light": {"good": "#2f9e77", "fair": "#e9b949", "bad": "#c0392b"},
     "dark": {"good": "#58c79c", "fair": "#e9c46a", "bad": "#ff7a68"},

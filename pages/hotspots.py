@@ -1,8 +1,8 @@
-"""热点: where reports crowd beyond chance, how that changes, and the rhythm of the week."""
+"""热点: where reports crowd beyond chance, how that changes, and which kinds crowd together."""
 
 import streamlit as st
 
-from cwmap.ui import filterbar, frame, overtime, spotlist, state
+from cwmap.ui import choices, filterbar, frame, hotviews, overtime, spotlist, state
 from cwmap.ui import map as town_map
 
 
@@ -11,31 +11,21 @@ from cwmap.ui import map as town_map
 def look() -> None:
     """All that a filter or a choice of method changes."""
     town = frame.town()
+    choices.open_choices()
     state.open_state(town)
-    view = overtime.view()
-    found = spotlist.answer(town)
-    changed = overtime.changes(town) if view == "change" else None
-    if changed:
-        painted = town_map.trend_state(town, changed, state.question(), state.look())
-    else:
-        ids = spotlist.chosen_ids(found)
-        painted = town_map.hotspot_state(found.found, state.look(), ids, state.flight(town))
+    view = hotviews.view(town)
     with st.container(key="cw-map"):
-        town_map.draw(town, painted, lambda layer, place: spotlist.picked(found, layer, place))
+        town_map.draw(town, view.painted, view.picked)
+    view.over()
     with st.container(key="cw-left"):
         spotlist.options()
         filterbar.draw(town)
     with st.container(key="cw-right"):
         overtime.switch()
-        if changed:
-            overtime.classes(changed)
-        elif view == "rhythm":
-            overtime.week(town)
-        else:
-            spotlist.listing(found)
+        view.panel()
     with st.container(key="cw-legend"):
-        spotlist.legend(found, shown=not changed)
-    state.write_address(spotlist.words(spotlist.method()) | overtime.words())
+        view.legend()
+    state.write_address(choices.choices().to_query())
 
 
 frame.header(frame.town())

@@ -11,7 +11,7 @@ import streamlit as st
 
 from cwmap import server
 from cwmap.captions import SYNTHETIC
-from cwmap.colours import RAMPS, SPOT_COLOURS, STANDING_COLOURS, TREND_COLOURS
+from cwmap.colours import RAMPS, SCORE_COLOURS, SPOT_COLOURS, STANDING_COLOURS, TREND_COLOURS
 from cwmap.errors import CwmapError
 from cwmap.shipped import shipped
 from cwmap.town import Town
@@ -20,15 +20,15 @@ from cwmap.ui.assets import ASSETS
 T = TypeVar("T")
 
 SYNTHETIC_TIP = "本页全部数据为软件生成的示例，不是真实情况"
-_CLASSES = {**SPOT_COLOURS["dark"], **TREND_COLOURS["dark"], **STANDING_COLOURS["dark"]}
+_CLASSES = {
+    **SPOT_COLOURS["dark"], **TREND_COLOURS["dark"], **STANDING_COLOURS["dark"],
+    **{f"score-{name}": colour for name, colour in SCORE_COLOURS["dark"].items()},
+}  # fmt: skip
 DARK = (
     ":root{--cw-accent:#5cc8bd;--cw-panel:rgba(24,30,34,.93);--cw-line:#323c42;--cw-ink:#e6ecee;"
     "--cw-soft:#9aa7ad;--cw-bad:#ff8f7a;--cw-good:#7fd1a2}"
     + "".join(f".cw-swatches .cw-ramp-{k}{{background:{c}}}" for k, c in enumerate(RAMPS["dark"]))
-    + "".join(
-        f".cw-swatches .cw-{k}{{background:{c}}}"
-        for k, c in _CLASSES.items()
-    )
+    + "".join(f".cw-swatches .cw-{k}{{background:{c}}}" for k, c in _CLASSES.items())
 )
 
 

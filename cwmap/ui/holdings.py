@@ -10,7 +10,9 @@ from cwmap.inventory import inventory
 from cwmap.tables import REPORTS, TABLES
 from cwmap.town import Town
 
-ACTIONS = {"import": "导入", "demo": "生成示例"}
+ACTIONS = {
+    "import": "导入", "demo": "生成示例", "task": "办理任务", "enter": "填报检查", "settings": "修改设置",
+}  # fmt: skip
 
 
 def draw(town: Town) -> None:

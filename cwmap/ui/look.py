@@ -9,7 +9,7 @@ from cwmap.export import WIDEST_M
 
 SURFACES = {"heat": "热力", "lanes": "巷道", "cells": "网格", "none": "仅底图"}
 OVERLAYS = {"reports": "问题点", "facilities": "设施", "areas": "片区", "communities": "社区"}
-PICKED = ("lanes", "cells", "reports")
+PICKED = ("lanes", "cells", "reports", "units", "facilities")
 
 
 @dataclass(frozen=True)

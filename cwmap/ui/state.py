@@ -85,6 +85,11 @@ def ask(**changes: Any) -> None:
     st.session_state["question"] = replace(question(), **changes)
 
 
+def narrowed(**changes: Any) -> Filter:
+    """The filter in force with changes, without changing it."""
+    return replace(question(), **changes)
+
+
 def toggle(word: str, value: str) -> None:
     """Add a value to one of the filter's lists, or take it out."""
     assert word in LISTS

@@ -35,12 +35,19 @@ def select(
 
 def chosen(name: str, options: Mapping[str, str]) -> str:
     """What is chosen: as the address says if it was opened or changed by hand, else as it was."""
-    asked, key = st.query_params.get(name), f"word-{name}"
-    by_hand = asked is not None and asked != st.session_state.get("written", {}).get(name)
-    if key not in st.session_state or by_hand:
-        st.session_state[key] = asked
-    word = st.session_state[key]
+    word = given(name) or ""
     return word if word in options else next(iter(options), "")
+
+
+def given(name: str) -> str | None:
+    """A word that may be anything, such as a day: as the address says, else as it was."""
+    asked, key = st.query_params.get(name), f"word-{name}"
+    if key not in st.session_state or (
+        asked is not None and asked != st.session_state.get("written", {}).get(name)
+    ):
+        st.session_state[key] = asked
+    word: str | None = st.session_state[key]
+    return word
 
 
 def choose(name: str, word: str | None) -> None:

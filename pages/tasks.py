@@ -1,0 +1,37 @@
+"""任务: every problem followed until it is verified; what is overdue, and whose it is."""
+
+import streamlit as st
+
+from cwmap.ui import filterbar, frame, state, taskbooks, taskcard, tasklist, words
+from cwmap.ui import map as town_map
+
+
+@st.fragment
+@frame.sentence
+def look() -> None:
+    """All that a choice changes."""
+    town = frame.town()
+    state.open_state(town)
+    mine = tasklist.unit(town)
+    with st.container(key="cw-map"):
+        town_map.draw(town, tasklist.painted(town, mine), state.pick)
+    with st.container(key="cw-metrics"):
+        tasklist.lights(town, mine)
+    with st.container(key="cw-left"):
+        tasklist.units(town)
+        filterbar.draw(town)
+    with st.container(key="cw-right"):
+        picked = state.look().picked
+        if picked and picked[0] == "reports":
+            taskcard.card(town, picked[1])
+        else:
+            tasklist.listing(town, mine)
+            taskbooks.draw(town, mine)
+    with st.container(key="cw-legend"):
+        tasklist.legend(town, mine)
+    state.write_address(words.address(unit="", list="red"))
+
+
+frame.header(frame.town())
+look()
+frame.watch()
