@@ -71,13 +71,15 @@ class Emerging:
     units: trend, one of TRENDS; hot_periods, cold_periods; first_hot, the first day of the first hot
     period; trend_z, trend_p, of Mann–Kendall on the z scores of Gi*; slope, Sen's, in reports a
     period; direction, of the reports themselves: one of DIRECTIONS, p ≤ 5 %. hot, cold: (units,
-    periods). Where nothing can be told, `refused` says why, and the columns are empty.
+    periods). choices: what was chosen, label → words. Where nothing can be told, `refused` says
+    why, and the columns are empty.
     """
 
     units: pd.DataFrame
     cube: Cube
     hot: Masks
     cold: Masks
+    choices: dict[str, str]
     caption: str
     notes: tuple[str, ...]
     refused: str = ""
@@ -170,16 +172,15 @@ def _emerging(town: Town, question: Filter, method: Method, step: Step | None) -
     word = f"每期 {STEP_WORDS['week' if cube.days == 7 else 'month']}"
     refused = ""
     if periods < MIN_PERIODS:
-        refused = (
-            f"时段只够 {periods} 期（{word}），不足 {MIN_PERIODS} 期，没有判断趋势；请放宽时段"
-        )
+        refused = f"时段只够 {periods} 期（{word}），不足 {MIN_PERIODS} 期，没有判断趋势；请放宽时段，如选“今年”或“全部”"
     elif size < MIN_UNITS:
         refused = f"{unit}只有 {size} {each}，不足 {MIN_UNITS} {each}，没有判断趋势"
     elif cube.counts.sum() < MIN_REPORTS:
         refused = f"时段内落在{unit}里的问题不足 {MIN_REPORTS} 件，没有判断趋势"
-    caption = _caption(town, question, method, cube, word)
+    choices = _choices(town, question, method, cube, word)
+    caption = _caption(choices, method)
     if refused:
-        return Emerging(empty, cube, nothing, nothing, caption, (refused,), refused)
+        return Emerging(empty, cube, nothing, nothing, choices, caption, (refused,), refused)
     z, hot, cold, judged = _slices(town, question, method, cube)
     trend = mann_kendall(z)
     rising, falling = ((trend.p <= CHANCE) & (np.sign(trend.s) == way) for way in (1, -1))
@@ -196,7 +197,7 @@ def _emerging(town: Town, question: Filter, method: Method, step: Step | None) -
     notes: tuple[str, ...] = ()
     if judged < periods:
         notes = (f"{periods - judged} 期的问题不足 {MIN_REPORTS} 件或各{unit}相同，按没有热点计",)
-    return Emerging(units, cube, hot, cold, caption, notes)
+    return Emerging(units, cube, hot, cold, choices, caption, notes)
 
 
 def _slices(
@@ -224,15 +225,27 @@ def _slices(
     return z, hot, cold, judged
 
 
-def _caption(town: Town, question: Filter, method: Method, cube: Cube, word: str) -> str:
+def _choices(town: Town, question: Filter, method: Method, cube: Cube, word: str) -> dict[str, str]:
+    """Every choice in a few words each, by its label."""
     each, unit = UNIT_WORDS[method.units]
     reach = (
         "边或角相接" if method.neighbourhood == "touching" else f"边到边 {method.neighbourhood:g} 米以内"
     )  # fmt: skip
-    correction = "每期内 Benjamini–Hochberg 校正" if method.fdr else "未作多重检验校正"
+    patrol = "，只看巡查类来源" if method.patrol_only else ""
+    return {
+        "单元": f"{unit} {len(cube.counts):,} {each} × {len(cube.starts)} 期（{word}，自时段末日向前数）",
+        "邻域": f"{reach}的{unit}及自身", "检验": f"置换检验 {_PERMUTATIONS:,} 次",
+        "校正": "每期内按错误发现率（FDR）校正" if method.fdr else "未作多重检验校正",
+        "件数": f"{int(cube.counts.sum()):,} 件{patrol}", "时段": filter_caption(town, question),
+    }  # fmt: skip
+
+
+def _caption(choices: dict[str, str], method: Method) -> str:
+    """The same and what it means, in one line."""
+    way = "（Benjamini–Hochberg）" if method.fdr else ""
     return "；".join([
-        f"时空热点：{unit} {len(cube.counts):,} {each} × {len(cube.starts)} 期（{word}，自时段末日向前数）",
-        f"每期 Getis–Ord Gi*，邻域为{reach}的{unit}及自身，置换检验 {_PERMUTATIONS:,} 次，{correction}，90% 以上置信",
+        f"时空热点：{choices['单元']}",
+        f"每期 Getis–Ord Gi*，邻域为{choices['邻域']}，{choices['检验']}，{choices['校正']}{way}，90% 以上置信",
         f"趋势为 z 值的 Mann–Kendall 检验（双侧 5%），“一直”指不少于 {HOT_SHARE:.0%} 的期数",
-        f"{int(cube.counts.sum()):,} 件", filter_caption(town, question),
+        choices["件数"], choices["时段"],
     ])  # fmt: skip

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cwmap.filters import Filter
+from cwmap.residents import residents
 from cwmap.tables import TABLES
 from cwmap.town import CLOSED, IN_TIME, LATE, OPEN, PLACED, STATUSES, Town, View
 from geo.coordinates import to_wgs84
@@ -149,12 +150,23 @@ def lanes(town: Town, question: Filter) -> pd.DataFrame:
 
 
 def cells(town: Town, question: Filter) -> pd.DataFrame:
-    """Unit cells with their counts and rate per hectare; index cell_id, ordered by id."""
-    frame = town.layers["cells"]
-    counts = place_counts(town, town.view(question), "cells")
+    """Unit cells with their counts and rates; index cell_id, ordered by id."""
+    return places(town, question, "cells")
+
+
+def places(town: Town, question: Filter, layer: str) -> pd.DataFrame:
+    """Cells, communities or areas with their counts and rates; index: ids, in order.
+
+    rate_per_ha; residents, NaN where unknown (`cwmap.residents`); rate_per_1000 of them, NaN where
+    they are unknown or none.
+    """
+    frame = town.layers[layer]
+    counts = place_counts(town, town.view(question), layer)
+    people = residents(town, layer)
     return counts.assign(
         name=frame["name"], area_m2=frame["area_m2"],
-        rate_per_ha=counts["reports"] / (frame["area_m2"] / 10_000),
+        rate_per_ha=counts["reports"] / (frame["area_m2"] / 10_000), residents=people,
+        rate_per_1000=counts["reports"] / people.where(people > 0) * 1_000,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import scipy.sparse.csgraph
 
 from cwmap import figures
 from cwmap.captions import filter_caption
@@ -87,12 +88,14 @@ class Hotspots:
     all cells; of a lane: the town's reports per metre × its length); nearby, nearby_expected: the
     same summed over the neighbourhood, the unit included; gi_z, gi_p, gi_q; hotspot: one of
     `geo.hotspots.CLASSES`; gi_p_permuted, gi_q_permuted, confirmed: p, q and class by shuffling. NaN
-    and None where nothing can be told: `refused` then says why.
+    and None where nothing can be told: `refused` then says why. choices: what was chosen for the
+    viewer and by them, label → words; caption: the same and all the rest in one line.
     """
 
     question: Filter
     method: Method
     units: pd.DataFrame
+    choices: dict[str, str]
     caption: str
     notes: tuple[str, ...]
     refused: str = ""
@@ -146,6 +149,14 @@ def neighbours(town: Town, method: Method) -> Adjacency:
     return town.kept(("neighbours", method.units, method.neighbourhood), make)
 
 
+def merged(inside: npt.NDArray[np.bool_], adjacency: Adjacency) -> npt.NDArray[np.intp]:
+    """Units (n,) that touch, directly or through others, as one: its number, −1 for those outside."""
+    chosen = np.flatnonzero(inside)
+    number = np.full(len(inside), -1, np.intp)
+    number[chosen] = scipy.sparse.csgraph.connected_components(adjacency[chosen][:, chosen])[1]
+    return number
+
+
 def _hotspots(town: Town, question: Filter, method: Method) -> Hotspots:
     question = asked(town, question, method)
     if method.units == "cells":
@@ -168,10 +179,11 @@ def _hotspots(town: Town, question: Filter, method: Method) -> Hotspots:
         },
         index=frame.index,
     ).astype({"hotspot": object, "confirmed": object})  # fmt: skip
-    caption = _caption(town, question, method, int(reports.sum()), adjacency)
+    choices = _choices(town, question, method, int(reports.sum()), adjacency)
+    caption = _caption(town, question, method, choices)
     refused = _refusal(values, int(reports.sum()), method)
     if refused:
-        return Hotspots(question, method, units, caption, (refused,), refused)
+        return Hotspots(question, method, units, choices, caption, (refused,), refused)
     z, shuffles = getis_ord(values, adjacency), _shuffles(method, adjacency)
     normal = two_sided_p(z)
     shuffled = permutation_p(
@@ -185,7 +197,7 @@ def _hotspots(town: Town, question: Filter, method: Method) -> Hotspots:
         confirmed=classify(z, judged(shuffled)).astype(object),
     )  # fmt: skip
     notes = _notes(units, adjacency, judged(normal), judged(shuffled), method)
-    return Hotspots(question, method, units, caption, notes)
+    return Hotspots(question, method, units, choices, caption, notes)
 
 
 def _shuffles(method: Method, adjacency: Adjacency) -> int:
@@ -238,33 +250,42 @@ def _notes(
     return tuple(notes)
 
 
-def _caption(
+def _choices(
     town: Town, question: Filter, method: Method, reports: int, adjacency: Adjacency
-) -> str:
-    """Every choice that was made, in one line."""
+) -> dict[str, str]:
+    """Every choice in a few words each, by its label."""
     (each, unit), layer = UNIT_WORDS[method.units], town.layers[method.units]
     near = np.diff(adjacency.indptr).mean() if len(layer) else 0.0
-    if method.units == "cells":
-        size = f"面积中位数 {layer['area_m2'].median() / 10_000:.2f} 公顷" if len(layer) else ""
-        value = "数值为问题数"
-    else:
-        size = f"长度中位数 {layer['length_m'].median():.0f} 米" if len(layer) else ""
-        value = "数值为经验贝叶斯收缩后的每百米问题数"
+    size = ""
+    if len(layer) and method.units == "cells":
+        size = f"（面积中位数 {layer['area_m2'].median() / 10_000:.2f} 公顷）"
+    elif len(layer):
+        size = f"（长度中位数 {layer['length_m'].median():.0f} 米）"
     reach = (
         f"边或角相接的{unit}" if method.neighbourhood == "touching"
         else f"边到边 {method.neighbourhood:g} 米以内的{unit}"
     )  # fmt: skip
-    shuffles = f"{'全部' if method.shuffle == 'all' else '条件'}置换 {_shuffles(method, adjacency):,} 次（种子 {SEED}）"
+    shuffled = "全部" if method.shuffle == "all" else "条件"
+    patrol = "，只看巡查类来源" if method.patrol_only else ""
+    return {
+        "单元": f"{unit} {len(layer):,} {each}{size}",
+        "邻域": f"{reach}及自身（平均 {near + 1:.1f} {each}，权重为 1）",
+        "检验": f"{shuffled}置换 {_shuffles(method, adjacency):,} 次（种子 {SEED}），双侧",
+        "校正": "按错误发现率（FDR）校正" if method.fdr else "未作多重检验校正",
+        "件数": f"{reports:,} 件（落在{unit}里的）{patrol}",
+        "时段": filter_caption(town, question),
+    }
+
+
+def _caption(town: Town, question: Filter, method: Method, choices: dict[str, str]) -> str:
+    """Every choice that was made, and what it means, in one line."""
+    value = "问题数" if method.units == "cells" else "经验贝叶斯收缩后的每百米问题数"
+    level, way = ("q 值", "（Benjamini–Hochberg）") if method.fdr else ("p 值", "")
     chance = (
-        f"双侧 p 值取自{shuffles}" if method.permutations
-        else f"双侧 p 值两种：{shuffles}（confirmed 列，图上颜色和清单以此为准）、正态近似（hotspot 列）"
+        f"p 值取自{choices['检验']}" if method.permutations
+        else f"p 值两种：{choices['检验']}（confirmed 列，图上颜色和清单以此为准）、正态近似（hotspot 列）"
     )  # fmt: skip
-    level = "q 值" if method.fdr else "p 值"
-    correction = "Benjamini–Hochberg 校正（错误发现率）" if method.fdr else "未作多重检验校正"
-    patrol = ["只看巡查类来源"] if method.patrol_only else []
     return "；".join([
-        f"Getis–Ord Gi*，{unit} {len(layer):,} {each}（{size}），{value}",
-        f"邻域为{reach}及自身（平均 {near + 1:.1f} {each}，权重为 1）", chance,
-        f"{correction}，{level}不超过 1%、5%、10% 依次为 99%、95%、90%",
-        f"{reports:,} 件（落在{unit}里的）", *patrol, filter_caption(town, question),
+        f"Getis–Ord Gi*，{choices['单元']}，数值为{value}", f"邻域为{choices['邻域']}", chance,
+        f"{choices['校正']}{way}，{level}不超过 1%、5%、10% 依次为 99%、95%、90%", choices["件数"], choices["时段"],
     ])  # fmt: skip

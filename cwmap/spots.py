@@ -10,12 +10,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import scipy.sparse.csgraph
 import scipy.stats
 
 from cwmap import figures
 from cwmap.filters import Filter
-from cwmap.hotspots import UNIT_WORDS, USUAL, Hotspots, Method, hotspots, neighbours, patrol_sources
+from cwmap.hotspots import (
+    UNIT_WORDS,
+    USUAL,
+    Hotspots,
+    Method,
+    hotspots,
+    merged,
+    neighbours,
+    patrol_sources,
+)
 from cwmap.tables import ROLE
 from cwmap.town import Town
 from geo.hotspots import mann_kendall
@@ -104,7 +112,7 @@ def spots(
     if found.refused:
         return Spots((), f"没有热点清单：{found.refused}。", "", found)
     adjacency = neighbours(town, method)
-    member = _merged(found, adjacency, "hot")
+    member = merged(_of_side(found, "hot"), adjacency)
     count = int(member.max(initial=-1)) + 1
     scan = _scan(town, found, member, count)
     people = _people(town, duties, _end(town, found.question))
@@ -122,13 +130,8 @@ def spots(
     return Spots(items, _summary(town, found, items), _cold(found, adjacency), found)
 
 
-def _merged(found: Hotspots, adjacency: Any, side: str) -> npt.NDArray[np.intp]:
-    """The spot of each unit, −1 of none: units of one side that touch, directly or through others."""
-    inside = np.flatnonzero(found.units["confirmed"].str.startswith(side))
-    member = np.full(len(found.units), -1, np.intp)
-    _, label = scipy.sparse.csgraph.connected_components(adjacency[inside][:, inside])
-    member[inside] = label
-    return member
+def _of_side(found: Hotspots, side: str) -> npt.NDArray[np.bool_]:
+    return np.asarray(found.units["confirmed"].str.startswith(side), bool)
 
 
 def _end(town: Town, question: Filter) -> date:
@@ -185,9 +188,7 @@ def _spot(
 ) -> dict[str, Any]:  # fmt: skip
     units, reports = found.units[inside], town.reports
     mine = scan.number[scan.first :][scan.spot[scan.first :] == k]
-    lanes = _most(reports.place["lanes"][mine], town.layers["lanes"].index)
-    main = [i for i, n in lanes[:_MAIN_LANES] if n >= _MAIN_SHARE * len(mine)]
-    main = main or [i for i, _ in lanes[:2]]
+    main = _main_lanes(town, mine)
     around = (adjacency[inside].sum(axis=0) > 0) & ~inside
     total, expected = int(found.units["reports"].sum()), float(units["expected"].sum())
     since, since_words = _since(
@@ -196,7 +197,7 @@ def _spot(
     trend, trend_words = _trend(scan.by_week[k])
     sources = _most(reports.source[mine], pd.Index(town.sources))
     return {
-        "name": _name(town, mine, main, units.index[0], found.method),
+        "name": spot_name(town, mine, found.method.units, units.index[0]),
         "unit_ids": tuple(units.index), "lane_ids": tuple(main), "reports": len(mine),
         "expected": expected,
         "confidence": max(int(c.removeprefix("hot")) for c in units["confirmed"]),
@@ -219,8 +220,18 @@ def _most(codes: npt.NDArray[np.int32], words: pd.Index) -> list[tuple[str, int]
     ]
 
 
-def _name(town: Town, mine: Any, main: list[str], first: str, method: Method) -> str:
-    """The area with half of the reports, else the community with most; then the main lanes."""
+def _main_lanes(town: Town, mine: npt.NDArray[np.intp]) -> list[str]:
+    """Lanes with a good part of these reports, else the two with most."""
+    lanes = _most(town.reports.place["lanes"][mine], town.layers["lanes"].index)
+    main = [i for i, n in lanes[:_MAIN_LANES] if n >= _MAIN_SHARE * len(mine)]
+    return main or [i for i, _ in lanes[:2]]
+
+
+def spot_name(town: Town, mine: npt.NDArray[np.intp], layer: str, first: str) -> str:
+    """What to call the place of some reports (their positions); `first`: a unit of `layer` there.
+
+    The area with half of the reports, else the community with most; then the main lanes.
+    """
     areas = _most(town.reports.place["areas"][mine], town.layers["areas"].index)
     villages = _most(town.reports.place["communities"][mine], town.layers["communities"].index)
     parts = []
@@ -228,8 +239,10 @@ def _name(town: Town, mine: Any, main: list[str], first: str, method: Method) ->
         parts.append(figures.place_name(town, "areas", areas[0][0]))
     elif villages:
         parts.append(figures.place_name(town, "communities", villages[0][0]))
-    lanes = dict.fromkeys(figures.place_name(town, "lanes", lane) for lane in main[:2])
-    parts.append("、".join(lanes) or figures.place_name(town, method.units, first))
+    lanes = dict.fromkeys(
+        figures.place_name(town, "lanes", lane) for lane in _main_lanes(town, mine)[:2]
+    )
+    parts.append("、".join(lanes) or figures.place_name(town, layer, first))
     return "·".join(parts) + "一带"
 
 
@@ -351,7 +364,7 @@ def _summary(town: Town, found: Hotspots, items: tuple[Spot, ...]) -> str:
 
 def _cold(found: Hotspots, adjacency: Any) -> str:
     each, unit = UNIT_WORDS[found.method.units]
-    member = _merged(found, adjacency, "cold")
+    member = merged(_of_side(found, "cold"), adjacency)
     units = found.units[member >= 0]
     if units.empty:
         return "没有经得起检验的冷点。"

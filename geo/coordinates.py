@@ -297,7 +297,12 @@ def _known(system: str) -> str:
 
 @lru_cache(maxsize=32)
 def _transformer(source: str, target: str) -> Transformer:
-    return Transformer.from_crs(source, target, always_xy=True)
+    found = Transformer.from_crs(source, target, always_xy=True)
+    # pyproj makes a transformer anew in every thread, and the web starts many: that takes 0.1 ms
+    # from the operation itself, 90 ms from two names. With several operations PROJ chooses by place.
+    if found.definition.startswith("proj="):
+        return Transformer.from_pipeline(found.definition)
+    return found
 
 
 def _project(x: npt.ArrayLike, y: npt.ArrayLike, source: str, target: str) -> Pair:

@@ -19,6 +19,7 @@ from cwmap.ui import frame, state
 
 ACCENT = "#0f6e6e"
 RECENT = 6
+_LINES = 0.72  # of a row's width for the lines; the figures stand beside them
 
 
 def metrics(town: Town) -> None:
@@ -66,17 +67,23 @@ def worst(town: Town) -> None:
     st.html(
         '<h3 class="cw-h">问题最集中的十条巷道<small>件/百米</small></h3>'
         '<p class="cw-hint" title="按每百米问题数排序；巷道越短，越向全镇均值收缩（经验贝叶斯），'
-        '免得一条短巷因为一两件问题就排在最前">排序已按巷道长短校正，底色为校正后的值</p>'
+        '免得一条短巷因为一两件问题就排在最前；细线是校正后的值的 90% 区间">'
+        "底色为按长短校正后的值，细线为可能的范围（90%）：范围重叠多的，名次不必当真</p>"
     )
     if ranked.empty:
         st.html('<p class="cw-empty">所选条件下没有落在巷道里的问题。放宽时间或类别再看。</p>')
         return
-    most = ranked["rate_shrunk"].max() or 1
+    most = ranked["rate_high"].max() / _LINES or 1
     bars = []
     with st.container(key="cw-worst", gap=None):
         for at, (lane_id, lane) in enumerate(ranked.iterrows(), 1):
             key = f"worst-{at}"
-            bars.append(f".st-key-{key} button{{--share:{100 * lane['rate_shrunk'] / most:.1f}%}}")
+            low, middle, high = (
+                100 * lane[c] / most for c in ("rate_low", "rate_shrunk", "rate_high")
+            )
+            bars.append(
+                f".st-key-{key} button{{--share:{middle:.1f}%;--low:{low:.1f}%;--span:{high - low:.1f}%}}"
+            )
             chosen = state.look().picked == ("lanes", lane_id)
             name = frame.plain(figures.place_name(town, "lanes", str(lane_id)))
             st.button(
@@ -113,14 +120,21 @@ def place(town: Town, layer: str, place_id: str) -> None:
         rate, unit = table.loc[place_id, "rate_per_100m"], "件/百米"
         rank = "本期无问题"
         if table.loc[place_id, "reports"]:
-            rank = f"第 {table.loc[place_id, 'rank']} 名（共 {len(table)} 条）"
+            lane = table.loc[place_id]
+            rank = (
+                f"第 {lane['rank']} 名（共 {len(table)} 条），按长短校正后每百米 {lane['rate_shrunk']:.1f} 件，"
+                f"可能在 {lane['rate_low']:.1f}–{lane['rate_high']:.1f} 之间（90%）"
+            )
         kind = _shown("lanes", "kind", row["kind"])
     else:
         table = figures.cells(town, state.question())
         own = replace(state.question(), cell=(place_id,))
         size = f"面积 {row['area_m2'] / 10_000:.2f} 公顷"
         rate, unit = table.loc[place_id, "rate_per_ha"], "件/公顷"
+        people = table.loc[place_id, "residents"]
         rank = f"网格编码 {escape(place_id)}"
+        if people > 0:
+            rank += f"　约 {people:,.0f} 人，每千人 {table.loc[place_id, 'rate_per_1000']:.0f} 件"
         kind = f"责任主体 {escape(row['responsible'])}" if row["responsible"] else ""
     counts = table.loc[place_id]
     facts = "　".join(part for part in (kind, size, rank) if part)

@@ -32,7 +32,7 @@ def painted(town: Town, mode: str, day: date) -> dict[str, Any]:
         "rates": [None] * len(labels), "unit": "", "words": words,
         "said": [words.index(name) for name in names], "opacity": 0.95, "edge": False,
     }  # fmt: skip
-    return town_map._classed_state(
+    return town_map.classed_state(
         "lanes", values, state.look(), _together(labels), state.flight(town)
     )
 

@@ -50,19 +50,29 @@ def swatches(town: Town, question: Filter, look: Look) -> str:
     if look.surface == "heat":
         density = figures.heat(town, question, look.bandwidth_m)
         steps = even_breaks(float(np.max(density, initial=0.0)))
-        note = f"核密度：四次核，带宽 {look.bandwidth_m or figures.bandwidths_m(town)[2]} 米"
+        width = look.bandwidth_m or figures.bandwidths_m(town)[2]
+        note = f"核密度：四次核，带宽 {width} 米，栅格 {town.heat_grid.pixel_m:.0f} 米"
+        counted = int(np.isfinite(town.reports.x[town.selected(town.view(question))]).sum())
     else:
         table = (figures.lanes if look.surface == "lanes" else figures.cells)(town, question)
         steps = place_values(table, look.surface)["steps"]
         note = "每百米巷道的问题数" if look.surface == "lanes" else "每公顷网格的问题数"
+        counted = int(table["reports"].sum())
+    start, end = question.start or town.first_day, question.end or town.as_of
+    note = f"{note}；{start} 至 {end} 计入 {counted:,} 件"
     title = f"<b>{TITLES[look.surface]}</b>"
     if not steps:
         return f'<div class="cw-legend">{title}<p>所选条件下没有可定位的问题</p></div>'
+    return (
+        f'<div class="cw-legend">{title}<small>{UNITS[look.surface]}</small>'
+        f"{ramp(steps)}<p>{note}</p></div>"
+    )
+
+
+def ramp(steps: list[float]) -> str:
+    """The classes between these breaks as HTML."""
     boxes = "".join(
         f'<span><i class="cw-ramp-{k}" style="--light:{RAMPS["light"][k]}"></i><em>{label}</em></span>'
         for k, label in enumerate(["", *(f"{s:g}" for s in steps)])
     )
-    return (
-        f'<div class="cw-legend">{title}<small>{UNITS[look.surface]}</small>'
-        f'<div class="cw-swatches">{boxes}</div><p>{note}</p></div>'
-    )
+    return f'<div class="cw-swatches">{boxes}</div>'

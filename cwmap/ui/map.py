@@ -27,6 +27,7 @@ from cwmap.emerging import LABELS as TRENDS
 from cwmap.emerging import Emerging
 from cwmap.filters import Filter
 from cwmap.hotspots import LABELS, Hotspots
+from cwmap.together import WHERE, Together
 from cwmap.town import Town
 from cwmap.ui.assets import asset_url, localize
 from cwmap.ui.look import Look
@@ -82,7 +83,7 @@ def base_map(town: Town, *, served: bool = True) -> folium.Map:
     digest, script = scene_script(town)
     m.add_child(_Start("" if served else script.decode()))
     scene = [f"../../cwmap/scene-{digest}.js"] if served else []
-    localize(m, always=[asset_url("map.css"), *scene, asset_url("map.js")])
+    localize(m, always=[asset_url("map.css"), *scene, asset_url("marks.js"), asset_url("map.js")])
     return m
 
 
@@ -122,21 +123,47 @@ def hotspot_state(
     """The map of hot and cold units, for `CWMap.paint`; `chosen`: ids of the spot in hand."""
     units = found.units
     values = _classed(units["confirmed"], units["reports"], SPOT_COLOURS, LABELS)
-    return _classed_state(found.method.units, values, look, chosen, fly)
+    values |= {"rates": units["expected"].round(1).tolist(), "unit": "件（按全镇平均应有）"}
+    return classed_state(found.method.units, values, look, chosen, fly)
+
+
+def pair_state(
+    found: Together, colours: Mapping[str, Mapping[str, str]], look: Look, chosen: Sequence[str],
+    fly: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The map of two kinds together; `colours`: theme → class of `cwmap.together.WHERE` → colour."""
+    units = found.units
+    total = units["first"] + units["second"]
+    labels = {**WHERE, "first": f"只有{found.names[0]}集中", "second": f"只有{found.names[1]}集中"}
+    values = _classed(units["where"], total, colours, labels)
+    values["parts"] = [
+        [name, units[column].tolist()]
+        for name, column in zip(found.names, ("first", "second"), strict=True)
+    ]
+    return classed_state(found.found[0].method.units, values, look, chosen, fly)
+
+
+def bare_state(look: Look) -> dict[str, Any]:
+    """The map without anything judged."""
+    nothing = {"classes": ""}
+    return classed_state("lanes", nothing, look, (), None)
 
 
 def trend_state(
-    town: Town, found: Emerging, question: Filter, look: Look, fly: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """The map of change: cells by their class, and the heat of each period on one scale to play."""
+    town: Town, found: Emerging, layer: str, question: Filter, look: Look,
+    fly: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The map of change: units by their class, and the heat of each period on one scale to play."""
     values = _classed(found.units["trend"], found.cube.counts.sum(axis=1), TREND_COLOURS, TRENDS)
-    state = _classed_state("cells", values, look, (), fly)
+    state = classed_state(layer, values, look, (), fly)
     frames = periods(found, question)
     if not frames:
         return state
-    width = str(look.bandwidth_m or figures.bandwidths_m(town)[2])
-    top = max(float(figures.heat(town, f, look.bandwidth_m).max()) for _, f in frames)
-    words = {"bandwidth": width, "top": f"{top:.6g}", "rev": str(town.revision)}
+    width = look.bandwidth_m or figures.bandwidths_m(town)[2]
+    words = {
+        "bandwidth": str(width), "top": f"{highest(town, frames, width):.6g}",
+        "rev": str(town.revision),
+    }  # fmt: skip
     return state | {
         "series": {
             "bounds": heat_bounds(town),
@@ -146,6 +173,14 @@ def trend_state(
             ],
         }
     }
+
+
+def highest(town: Town, frames: list[tuple[str, Filter]], bandwidth_m: int) -> float:
+    """The largest density of all periods, in reports per hectare; 0 without any."""
+    key = ("highest", tuple(question for _, question in frames), bandwidth_m)
+    return town.kept(
+        key, lambda: max((float(figures.heat(town, f, bandwidth_m).max()) for _, f in frames), default=0.0)
+    )  # fmt: skip
 
 
 def periods(found: Emerging, question: Filter) -> list[tuple[str, Filter]]:
@@ -175,12 +210,12 @@ def _classed(
         "unit": "",
         "words": [*(labels[c] for c in order), labels["none"]],
         "said": [k if k >= 0 else len(order) for k in codes],
-        "opacity": 0.78,
+        "opacity": 0.85,
         "edge": True,
     }
 
 
-def _classed_state(
+def classed_state(
     layer: str, values: dict[str, Any], look: Look, chosen: Sequence[str],
     fly: Mapping[str, Any] | None,
 ) -> dict[str, Any]:  # fmt: skip

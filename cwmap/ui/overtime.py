@@ -8,17 +8,17 @@ from html import escape
 import plotly.graph_objects as go
 import streamlit as st
 
-from cwmap import effect
-from cwmap.colours import TREND_COLOURS
+from cwmap import effect, figures
+from cwmap.colours import TREND_COLOURS, even_breaks
 from cwmap.emerging import LABELS, Emerging, emerging
 from cwmap.errors import CwmapError
-from cwmap.figures import place_name
-from cwmap.rhythm import Rhythm, rhythm
+from cwmap.rhythm import WEEKDAYS, Rhythm, rhythm
 from cwmap.town import Town
 from cwmap.ui import cards, spotlist, state
+from cwmap.ui.choices import UNITS, VIEWS, asked, choices, choose
+from cwmap.ui.legend import ramp
+from cwmap.ui.map import highest, periods
 
-VIEWS = {"now": "现状", "change": "变化", "rhythm": "节律"}
-WEEKDAYS = ("周一", "周二", "周三", "周四", "周五", "周六", "周日")
 MEANINGS = {
     "new": "只有最近一期成为热点", "consecutive": "最近连续几期都是热点，以前不是",
     "intensifying": "九成以上时段是热点，而且越来越重", "persistent": "九成以上时段是热点，没有明显升降",
@@ -28,41 +28,26 @@ MEANINGS = {
 _CHART = {"displayModeBar": False}
 
 
-def view() -> str:
-    """Which of the three views is looked at."""
-    asked = st.query_params.get("view", "now")
-    st.session_state.setdefault("view", asked if asked in VIEWS else "now")
-    chosen: str = st.session_state["view"]
-    return chosen
-
-
-def words() -> dict[str, str]:
-    """The view as a word of the address; the usual one is left out."""
-    return {} if view() == "now" else {"view": view()}
-
-
 def switch() -> None:
     """The switch between the views."""
-    st.session_state["w-view"] = view()
+    st.session_state["w-view"] = choices().view
     st.segmented_control(
         "看什么", list(VIEWS), format_func=VIEWS.__getitem__, key="w-view", required=True,
         label_visibility="collapsed",
-        on_change=lambda: st.session_state.update(view=st.session_state["w-view"]),
+        on_change=lambda: choose(view=st.session_state["w-view"], spot=None),
     )  # fmt: skip
 
 
 def changes(town: Town) -> Emerging:
     """The classes of change of the filter in force."""
-    return emerging(town, state.question(), spotlist.method())
+    return emerging(town, state.question(), choices().method)
 
 
 def classes(found: Emerging) -> None:
-    """Number of cells in each class, with what it means."""
-    st.html('<h3 class="cw-h">变化类型<small>网格数</small></h3>')
+    """Number of units in each class, with what it means."""
+    st.html(f'<h3 class="cw-h">变化类型<small>{UNITS[choices().method.units]}数</small></h3>')
     if found.refused:
-        st.html(
-            f'<p class="cw-empty">{escape(found.refused)}。请把时间放宽到至少 8 周，如“今年”或“全部”。</p>'
-        )
+        st.html(f'<p class="cw-empty">{escape(found.refused)}。</p>')
         return
     rows = "".join(
         f'<li title="{MEANINGS[name]}"><i class="cw-{name}" style="--light:{TREND_COLOURS["light"][name]}"></i>'
@@ -71,16 +56,25 @@ def classes(found: Emerging) -> None:
         if name in MEANINGS
     )
     st.html(f'<ul class="cw-classes cw-swatches">{rows}</ul>')
-    notes = "".join(f"<p>{escape(n)}</p>" for n in found.notes)
+
+
+def legend(town: Town, found: Emerging) -> None:
+    """What the map of change shows, and every choice."""
+    density = ""
+    if not found.refused:
+        width = state.look().bandwidth_m or figures.bandwidths_m(town)[2]
+        steps = even_breaks(highest(town, periods(found, asked(town)), width))
+        density = f"<p>播放时为各期的问题密度（件/公顷，各期同一色标；四次核，带宽 {width} 米）</p>{ramp(steps)}"
     st.html(
-        '<div class="cw-legend"><details><summary>怎样算出来的</summary>'
-        f"<p>{escape(found.caption)}</p>{notes}</details></div>"
+        f'<div class="cw-legend"><b>变化</b><small>底色为变化类型</small>{density}'
+        f"{spotlist.printed(found.choices)}{spotlist.explained(found.caption, found.notes)}</div>"
     )
 
 
 def week(town: Town) -> None:
     """Weekday by hour, and what follows the clean-ups."""
-    found = rhythm(town, state.question())
+    question = asked(town)
+    found = rhythm(town, question)
     st.html('<h3 class="cw-h">一周里什么时候上报最多<small>件/天</small></h3>')
     _matrix(found)
     st.html(f'<p class="cw-hint">{escape(found.caption)}</p>')
@@ -90,9 +84,9 @@ def week(town: Town) -> None:
         "清理日", range(7), selection_mode="multi", key="w-weekdays",
         format_func=WEEKDAYS.__getitem__, label_visibility="collapsed",
     )  # fmt: skip
-    _sentence(lambda: effect.weekly(town, state.question(), days))
+    _sentence(lambda: effect.weekly(town, question, days))
     st.html('<h3 class="cw-h">集中整治前后</h3>')
-    names = {i: place_name(town, "lanes", i) for i in town.layers["lanes"].index}
+    names = {i: figures.place_name(town, "lanes", i) for i in town.layers["lanes"].index}
     lanes = st.multiselect(
         "整治的巷道", list(names), format_func=names.__getitem__, key="w-lanes",
         placeholder="选择整治的巷道", label_visibility="collapsed",
@@ -102,7 +96,7 @@ def week(town: Town) -> None:
         min_value=town.first_day, max_value=town.as_of,
     )  # fmt: skip
     if lanes and when:
-        _sentence(lambda: effect.rectification(town, state.question(), lanes, when))
+        _sentence(lambda: effect.rectification(town, question, lanes, when))
     else:
         st.html('<p class="cw-empty">选好巷道和日期，就和没有整治的同类巷道比一比。</p>')
 

@@ -28,7 +28,7 @@ USUAL_STOPS, MOST_STOPS = 12, 60
 def _bare(town: Town) -> dict[str, Any]:
     picked = state.look().picked
     chosen = [picked[1]] if picked and picked[0] == "lanes" else []
-    return town_map._classed_state(
+    return town_map.classed_state(
         "lanes", {"classes": ""}, state.look(), chosen, state.flight(town)
     )
 
@@ -171,19 +171,7 @@ def sample(town: Town) -> Sample:
 def sample_painted(town: Town, drawn: Sample) -> dict[str, Any]:
     """The map of the places drawn, where they are units."""
     known = units.units(town)
-    keys = [
-        next(
-            (f"{layer}/{row.id}" for layer in units.LAYERS if f"{layer}/{row.id}" in known.index),
-            None,
-        )
-        for row in drawn.frame.itertuples(index=False)
-    ]
-    rows = (
-        drawn.frame.assign(unit=keys)
-        .dropna(subset="unit")
-        .drop_duplicates("unit")
-        .set_index("unit")
-    )
+    rows = drawn.frame[drawn.frame["id"].isin(known.index)].drop_duplicates("id").set_index("id")
     numbers = [str(n) for n in rows["order"]]
     return _bare(town) | {"marks": _marks(town, rows, rows["label"].tolist(), numbers)}
 
@@ -200,7 +188,8 @@ def sampled(town: Town, drawn: Sample) -> None:
         f"<dl>{lines}</dl>{notes}</div>"
     )
     columns = {"order": "序号", "label": "类别", "id": "编号", "name": "名称", "community": "社区"}
-    table = drawn.frame[list(columns)].rename(columns=columns).fillna("")
+    shown = drawn.frame.assign(id=drawn.frame["id"].str.rpartition("/")[2])
+    table = shown[list(columns)].rename(columns=columns).fillna("")
     st.dataframe(table, hide_index=True, height=320)
     _download(table, "抽样清单", town)
 

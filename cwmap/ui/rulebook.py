@@ -41,7 +41,7 @@ def draw() -> None:
     """Choose a file of rules, change it, save it; a mistake is told with its line."""
     chosen = words.switch("book", {key: book.name for key, book in BOOKS.items()}, "规则")
     book, folder = BOOKS[chosen], server.workspace_folder()
-    own, text = rulefile.read(book.name, book.file, folder)
+    _, text = rulefile.read(book.name, book.file, folder)
     st.html(
         '<p class="cw-hint">每条规则写明出处；没有公开来源的数都标着“示例，镇可改”。'
         "保存前先核对，写错会指出哪一行；以前的版本留在工作区的 rules/history。</p>"
@@ -62,4 +62,5 @@ def draw() -> None:
         st.session_state["book-turn"] = st.session_state.get("book-turn", 0) + 1
         st.session_state["book-said"] = f"{book.name}已保存，得分已按新规则重算。"
         st.rerun()
-    st.caption(frame.plain(f"现用：{own}"))
+    own = (folder / "rules" / book.file).exists()
+    st.caption(f"现用的是{'本镇自己的' if own else '随软件附带的'}{book.name}。")

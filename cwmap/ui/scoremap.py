@@ -33,7 +33,7 @@ def painted(town: Town, ranking: pd.DataFrame) -> dict[str, Any]:
     }  # fmt: skip
     picked = state.look().picked
     chosen = [picked[1]] if picked and picked[0] == "lanes" else []
-    painted = town_map._classed_state("lanes", values, state.look(), chosen, state.flight(town))
+    painted = town_map.classed_state("lanes", values, state.look(), chosen, state.flight(town))
     return painted | {"marks": marks(town, ranking)}
 
 

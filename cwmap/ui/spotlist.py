@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -10,44 +9,21 @@ import streamlit as st
 
 from cwmap import server
 from cwmap.colours import SPOT_COLOURS
-from cwmap.hotspots import Method
+from cwmap.hotspots import Hotspots
 from cwmap.spots import Spot, Spots, spots
 from cwmap.town import Town
 from cwmap.ui import frame, state
+from cwmap.ui.choices import NEIGHBOURHOODS, UNITS, choices, choose, decide
 
-NEIGHBOURHOODS = {"touching": "相接的网格", "150": "150 米以内", "300": "300 米以内"}
 MOST = 12
-
-
-def method() -> Method:
-    """How hot spots are found, by the address at first, then as the viewer chose."""
-    if "method" not in st.session_state:
-        query = st.query_params
-        near = query.get("near", "touching")
-        st.session_state["method"] = Method(
-            neighbourhood=float(near) if near in ("150", "300") else "touching",
-            fdr=query.get("fdr") != "0", patrol_only=query.get("patrol") == "1",
-        )  # fmt: skip
-    chosen: Method = st.session_state["method"]
-    return chosen
-
-
-def words(chosen: Method) -> dict[str, str]:
-    """The method as words of the address; what is usual is left out."""
-    query = {}
-    if chosen.neighbourhood != "touching":
-        query["near"] = f"{chosen.neighbourhood:g}"
-    if not chosen.fdr:
-        query["fdr"] = "0"
-    if chosen.patrol_only:
-        query["patrol"] = "1"
-    return query
 
 
 def answer(town: Town) -> Spots:
     """The hot spots of the filter in force; asked once for a filter and a method."""
-    key = ("spots", state.question(), method())
-    return town.kept(key, lambda: spots(town, state.question(), method(), _duties()))
+    question, method = state.question(), choices().method
+    return town.kept(
+        ("spots", question, method), lambda: spots(town, question, method, _duties())
+    )  # fmt: skip
 
 
 def _duties() -> Any:
@@ -56,8 +32,7 @@ def _duties() -> Any:
 
 def chosen(found: Spots) -> Spot | None:
     """The spot that the viewer looks at."""
-    name = st.session_state.get("spot")
-    return next((s for s in found.items if s.name == name), None)
+    return next((s for s in found.items if choices().spot in s.unit_ids), None)
 
 
 def chosen_ids(found: Spots) -> tuple[str, ...]:
@@ -67,7 +42,7 @@ def chosen_ids(found: Spots) -> tuple[str, ...]:
 
 
 def _choose(spot: Spot | None, units: str) -> None:
-    st.session_state["spot"] = spot.name if spot else None
+    choose(spot=spot.unit_ids[0] if spot else None)
     if spot:
         state.go(units, spot.unit_ids)
 
@@ -75,45 +50,52 @@ def _choose(spot: Spot | None, units: str) -> None:
 def picked(found: Spots, layer: str, place_id: str) -> None:
     """A click on the map: the spot to which the unit belongs."""
     if layer == found.found.method.units:
-        spot = next((s for s in found.items if place_id in s.unit_ids), None)
-        st.session_state["spot"] = spot.name if spot else None
+        inside = any(place_id in s.unit_ids for s in found.items)
+        choose(spot=place_id if inside else None)
 
 
 def options() -> None:
     """The choices of the method, at the head of the filter."""
     st.html('<h3 class="cw-h">怎样判定</h3>')
-    now = method()
+    now = choices().method
     st.session_state["w-patrol"] = now.patrol_only
     st.toggle(
         "只看巡查发现", key="w-patrol", help="排除群众上报、热线等来源：哪里举报多，不一定哪里问题多",
-        on_change=lambda: _set(patrol_only=st.session_state["w-patrol"]),
+        on_change=lambda: decide(patrol_only=st.session_state["w-patrol"]),
     )  # fmt: skip
+    if choices().view == "compare":
+        return  # densities are not judged
     st.session_state["w-fdr"] = now.fdr
     st.toggle(
         "多重检验校正（FDR）", key="w-fdr", help="网格很多时，总有一些单凭偶然显得显著；校正后才称为热点",
-        on_change=lambda: _set(fdr=st.session_state["w-fdr"]),
+        on_change=lambda: decide(fdr=st.session_state["w-fdr"]),
+    )  # fmt: skip
+    st.session_state["w-units"] = now.units
+    st.segmented_control(
+        "单元", list(UNITS), key="w-units", required=True, label_visibility="collapsed",
+        format_func=UNITS.__getitem__,
+        help="网格：问题集中在哪里；巷道：哪条巷道按长度折算更差",
+        on_change=lambda: decide(units=st.session_state["w-units"]),
     )  # fmt: skip
     near = now.neighbourhood
     st.session_state["w-near"] = near if near == "touching" else f"{near:g}"
     st.segmented_control(
         "邻域", list(NEIGHBOURHOODS), key="w-near", required=True, label_visibility="collapsed",
-        format_func=NEIGHBOURHOODS.__getitem__,
-        on_change=lambda: _set(
-            neighbourhood="touching"
-            if st.session_state["w-near"] == "touching"
-            else float(st.session_state["w-near"])
-        ),
+        format_func=lambda word: f"邻域{NEIGHBOURHOODS[word]}" if word == "touching" else NEIGHBOURHOODS[word],
+        on_change=_near,
     )  # fmt: skip
 
 
-def _set(**changes: Any) -> None:
-    st.session_state["method"] = replace(method(), **changes)
+def _near() -> None:
+    word = st.session_state["w-near"]
+    decide(neighbourhood=word if word == "touching" else float(word))
 
 
 def listing(found: Spots) -> None:
     """The ranked list; each entry a click from the map, the one in hand opened."""
     st.html('<h3 class="cw-h">热点清单<small>件 / 均值倍数</small></h3>')
-    st.html(f'<p class="cw-hint">{escape(found.summary)}</p>')
+    kind = "cw-empty" if found.found.refused else "cw-hint"
+    st.html(f'<p class="{kind}">{escape(found.summary)}</p>')
     now = chosen(found)
     most = max((s.reports for s in found.items), default=1)
     bars = []
@@ -130,41 +112,61 @@ def listing(found: Spots) -> None:
             )  # fmt: skip
             _said(spot, spot == now)
         st.html(f"<style>{''.join(bars)}</style>")
-    if found.cold:
-        st.html(f'<p class="cw-hint">{escape(found.cold)}</p>')
+    if len(found.items) > MOST:
+        st.html(f'<p class="cw-hint">另有 {len(found.items) - MOST} 处较小的热点，见地图。</p>')
+    for text in (found.cold, *(() if found.found.refused else found.found.notes)):
+        if text:
+            st.html(f'<p class="cw-hint">{escape(text)}</p>')
 
 
 def _said(spot: Spot, whole: bool) -> None:
     """A spot in one sentence; the one in hand with all that is known of it."""
     more = ""
     if whole:
-        people = [(role, name) for role, name in spot.people]
+        count, units = spot.around
         facts = [
             ("起始", spot.since_words), ("走势", spot.trend_words),
-            ("来源", "、".join(f"{name} {number:,} 件" for name, number in spot.sources)), *people,
+            ("周围", f"相邻的 {units} 处另有 {count:,} 件"), *spot.people,
         ]  # fmt: skip
         lines = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts if v)
-        more = f"<dl>{lines}</dl><p>{escape(spot.bias)}</p>"
+        more = f"<dl>{lines}</dl><h4>谁报的</h4>{_sources(spot)}<p>{escape(spot.bias)}</p>"
     kind = "cw-spot now" if whole else "cw-spot"
     st.html(f'<div class="cw-card {kind}"><p class="said">{escape(spot.sentence)}</p>{more}</div>')
 
 
-def legend(found: Spots, *, shown: bool = True) -> None:
-    """Classes, method and notes of the map of now."""
-    if not shown:
-        note = "底色为网格的变化类型；播放条放的是各时段的问题密度，色标不变"
-        st.html(f'<div class="cw-legend"><b>变化</b><p>{note}</p></div>')
-        return
+def _sources(spot: Spot) -> str:
+    """Reports by source, as bars."""
+    most = max((number for _, number in spot.sources), default=1)
+    return "".join(
+        f'<div class="cw-bar-row"><span>{escape(name)}</span>'
+        f'<i class="cw-share" style="width:{48 * number / most:.0f}%"></i><b>{number:,}</b></div>'
+        for name, number in spot.sources
+    )
+
+
+def legend(found: Hotspots) -> None:
+    """Classes, choices and notes of the map of now."""
     boxes = "".join(
         f'<span><i class="cw-{c}" style="--light:{SPOT_COLOURS["light"][c]}"></i><em>{_short(c)}</em></span>'
         for c in SPOT_COLOURS["light"]
     )
-    notes = "".join(f"<p>{escape(n)}</p>" for n in found.found.notes)
     st.html(
         f'<div class="cw-legend cw-seven"><b>冷热点</b><small>可信程度</small>'
-        f'<div class="cw-swatches">{boxes}</div>'
-        f"<details><summary>怎样算出来的</summary><p>{escape(found.found.caption)}</p>{notes}</details></div>"
+        f'<div class="cw-swatches">{boxes}</div>{printed(found.choices)}'
+        f"{explained(found.caption, found.notes)}</div>"
     )
+
+
+def printed(choice: dict[str, str]) -> str:
+    """What was chosen, label by label, as HTML."""
+    lines = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in choice.items())
+    return f'<dl class="cw-choices">{lines}</dl>'
+
+
+def explained(caption: str, notes: tuple[str, ...]) -> str:
+    """How it was computed, to be opened."""
+    texts = "".join(f"<p>{escape(text)}</p>" for text in (caption, *notes))
+    return f"<details><summary>怎样算出来的</summary>{texts}</details>"
 
 
 def _short(name: str) -> str:

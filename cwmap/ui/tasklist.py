@@ -85,7 +85,7 @@ def painted(town: Town, mine: str | None) -> dict[str, Any]:
     }  # fmt: skip
     picked = state.look().picked
     chosen = [picked[1]] if picked and picked[0] == "lanes" else []
-    painted = town_map._classed_state("lanes", values, state.look(), chosen, state.flight(town))
+    painted = town_map.classed_state("lanes", values, state.look(), chosen, state.flight(town))
     query = {**state.question().to_query(), "status": "open,assigned", "rev": str(town.revision)}
     return painted | {"reports": {"query": urlencode(query)}}
 

@@ -34,6 +34,11 @@ _COUNTS = (
     Column("reports", "问题数", "integer"), Column("open", "待办", "integer"),
     Column("overdue", "超期", "integer"),
 )  # fmt: skip
+_RATES = (
+    Column("rate_per_ha", "每公顷问题数", "number"),
+    Column("residents", "常住人口", "number"),
+    Column("rate_per_1000", "每千人问题数", "number"),
+)
 _COLUMNS: dict[str, tuple[Column, ...]] = {
     "reports": (
         REPORTS["report_id"], Column("category", "类别代码", "id"), Column("category_name", "问题类别"),
@@ -52,8 +57,7 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("rank", "名次", "integer"),
     ),
     "cells": (
-        CELLS["cell_id"], CELLS["name"], CELLS["area_m2"], *_COUNTS,
-        Column("rate_per_ha", "每公顷问题数", "number"),
+        CELLS["cell_id"], CELLS["name"], CELLS["area_m2"], *_COUNTS, *_RATES,
         Column("gi_z", "Gi* z 值", "number"), Column("gi_p", "Gi* p 值", "number"),
         Column("gi_q", "Gi* q 值", "number"),
         Column("hotspot", "冷热点", "choice", labels=hotspots.LABELS),
@@ -70,8 +74,10 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         FACILITIES["facility_id"], FACILITIES["name"], FACILITIES["kind"], FACILITIES["standard"],
         FACILITIES["floor_m2"], FACILITIES["capacity"], FACILITIES["address"],
     ),
-    "communities": (COMMUNITIES["community_id"], COMMUNITIES["name"], COMMUNITIES["area_m2"], *_COUNTS),
-    "areas": (AREAS["area_id"], AREAS["name"], AREAS["note"], AREAS["area_m2"], *_COUNTS),
+    "communities": (
+        COMMUNITIES["community_id"], COMMUNITIES["name"], COMMUNITIES["area_m2"], *_COUNTS, *_RATES,
+    ),
+    "areas": (AREAS["area_id"], AREAS["name"], AREAS["note"], AREAS["area_m2"], *_COUNTS, *_RATES),
 }  # fmt: skip
 
 
@@ -119,8 +125,9 @@ def layer_frame(
         ]
         rows = counted.join([found, over_time]).reset_index()
     else:
-        counts = figures.place_counts(town, town.view(question), layer)
-        rows = pd.DataFrame(town.layers[layer]).join(counts).reset_index()
+        counted = figures.places(town, question, layer)
+        own = pd.DataFrame(town.layers[layer])
+        rows = own.join(counted.drop(columns=own.columns, errors="ignore")).reset_index()
     shapes = shapely.force_2d(rows["geometry"].to_numpy(object))
     inner = shapely.point_on_surface(shapes)
     rows = rows.assign(lon=shapely.get_x(inner), lat=shapely.get_y(inner))
@@ -138,11 +145,24 @@ def _typed(values: pd.Series, like: Column) -> pd.Series:
 
 
 def layer_notes(town: Town, layer: str, question: Filter) -> tuple[str, ...]:
-    """How a layer was computed, and what its reader must know."""
-    if layer != "cells":
+    """How a layer was computed, from how many reports, and what its reader must know."""
+    if layer in ("reports", "facilities"):
         return ()
+    if layer == "heat":
+        here = np.isfinite(town.reports.x[town.selected(town.view(question))])
+        return (
+            f"核密度由 {int(here.sum()):,} 件有位置的问题算出，栅格边长 {town.heat_grid.pixel_m:.1f} 米",
+        )
+    counted = int(figures.place_counts(town, town.view(question), layer)["reports"].sum())
+    number = f"计入 {counted:,} 件（落在{LAYERS[layer]}里的）"
+    if layer == "lanes":
+        shrunk = "rate_shrunk 为每百米问题数经经验贝叶斯（Marshall 1991）向全镇平均收缩的值"
+        return (f"{number}；{shrunk}，rate_low、rate_high 为其中间 90%，rank 按它排名",)
+    people = "residents 为楼栋点或按面积分摊的常住人口，空值表示不知道，不是没有人"
+    if layer != "cells":
+        return (f"{number}；{people}",)
     found, over_time = hotspots.hotspots(town, question), emerging.emerging(town, question)
-    return (found.caption, *found.notes, over_time.caption, *over_time.notes)
+    return (people, found.caption, *found.notes, over_time.caption, *over_time.notes)
 
 
 def _reports(town: Town, workspace: Workspace, question: Filter) -> pd.DataFrame:

@@ -1,12 +1,15 @@
 """Every number that a page may show, against pandas on the same rows."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +19,7 @@ from cwmap.norms import Categories
 from cwmap.store import Settings, Workspace
 from cwmap.tables import PLACES, REPORTS, TABLES
 from cwmap.town import Town, open_town
+from cwmap.worktime import Calendar
 from geo.hotspots import empirical_bayes_rate
 
 ZONE = "Asia/Shanghai"
@@ -31,8 +35,10 @@ def rows(demo_workspace: Workspace, demo_town: Town) -> pd.DataFrame:
         .tz_convert("UTC")
         .tz_localize(None)
     )
-    limit = pd.to_timedelta(frame["category"].map(categories.limit_h), unit="h")
-    due = frame["due_at"].fillna(frame["reported_at"] + limit)
+    limits = [categories.limit(code) for code in frame["category"]]
+    which = np.arange(len(frame))
+    limited = Calendar().due(frame["reported_at"].to_numpy(), limits, which)
+    due = frame["due_at"].fillna(pd.Series(limited, frame.index))
     closed = frame["status"].isin(["fixed", "verified"])
     local = frame["reported_at"].dt.tz_localize("UTC").dt.tz_convert(ZONE)
     return frame.assign(
@@ -211,6 +217,68 @@ def test_heat_integrates_to_the_reports_that_have_a_place(demo_town: Town) -> No
     assert density.sum() * pixel_ha == pytest.approx(placed, rel=0.002)
 
 
+# Rates by area and by residents ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layer", ["cells", "communities", "areas"])
+def test_rates_of_places(demo_town: Town, layer: str) -> None:
+    """Residents as geopandas joins the points of the population; nothing where there are none."""
+    table = figures.places(demo_town, Filter(), layer)
+    frame = demo_town.layers[layer]
+    assert table.index.equals(frame.index)
+    np.testing.assert_allclose(table["rate_per_ha"] * frame["area_m2"] / 10_000, table["reports"])
+    homes = demo_town.layers["population"][["residents", "geometry"]]
+    joined = homes.sjoin(frame[["geometry"]], predicate="within")
+    people = joined.groupby(TABLES[layer].key)["residents"].sum().reindex(frame.index)
+    pd.testing.assert_series_equal(table["residents"], people, check_names=False)
+    known = people.notna()
+    assert known.any()
+    assert table["rate_per_1000"].notna().equals(known & (people > 0))
+    some = known & (people > 0)
+    np.testing.assert_allclose(
+        table["rate_per_1000"][some] * people[some] / 1_000, table["reports"][some]
+    )
+
+
+def test_residents_of_polygons_and_where_nobody_counted(
+    workspace: Workspace, degrees: Callable[..., list[Any]]
+) -> None:
+    """Shares by area; what no row reaches is unknown and not zero."""
+    squares = degrees(*(shapely.box(100 * k, 0, 100 * k + 100, 100) for k in range(5)))
+    homes = degrees(
+        shapely.box(50, 0, 150, 100), shapely.Point(20, 20), shapely.Point(350, 50),
+        shapely.box(100, 0, 200.5, 100),
+    )  # fmt: skip
+    population = gpd.GeoDataFrame(
+        {
+            "population_id": list("ABCD"), "residents": [80, 7, 0, 201],
+            "geometry": homes,
+        }, crs="EPSG:4326",
+    )  # fmt: skip
+    cells = gpd.GeoDataFrame(
+        {"cell_id": list("abcde"), "area_m2": 10_000.0, "geometry": squares}, crs="EPSG:4326"
+    )
+    reports = gpd.GeoDataFrame(
+        {
+            "report_id": ["1", "2"], "category": "06013", "status": "open", "cell_id": ["a", "d"],
+            "reported_at": moment("2026-03-01 09:00"),
+            "geometry": degrees(shapely.Point(10, 10), shapely.Point(310, 10)),
+        }, crs="EPSG:4326",
+    )  # fmt: skip
+    with workspace.changing() as change:
+        change.merge("cells", cells)
+        change.merge("population", population)
+        change.merge("reports", reports)
+    table = figures.cells(open_town(workspace), Filter())
+    expected = [40 + 7, 40 + 200, np.nan, 0, np.nan]  # a sliver of 0.5 m is no neighbour's share
+    np.testing.assert_allclose(table["residents"], expected, rtol=1e-4)
+    assert table["reports"].tolist() == [1, 0, 0, 1, 0]
+    np.testing.assert_allclose(
+        table["rate_per_1000"], [1_000 / 47, 0, np.nan, np.nan, np.nan], rtol=1e-4
+    )
+    np.testing.assert_allclose(table["rate_per_ha"], [1, 0, 0, 1, 0], rtol=1e-3)
+
+
 # Lateness --------------------------------------------------------------------------------------
 
 
@@ -232,10 +300,10 @@ def moment(text: str) -> pd.Timestamp:
         ("fixed", "2026-03-02 09:00", None, (0, 0, 1, 0, 0, None)),  # at an unknown time: not judged
         ("verified", "2026-03-02 09:00", "2026-02-28 09:00", (0, 0, 1, 1, 1, None)),
         ("rejected", "2026-03-02 09:00", None, (0, 0, 0, 0, 0, None)),
-        # Without a due time the category's own limit holds, 36 hours.
+        # Without a due time the category's own limit holds: 7 working hours of Monday, 2 March.
         ("open", None, None, (1, 1, 0, 1, 0, None)),
-        ("fixed", None, "2026-03-02 21:00", (0, 0, 1, 1, 1, 36)),
-        ("fixed", None, "2026-03-02 21:01", (0, 0, 1, 1, 0, 36 + 1 / 60)),
+        ("fixed", None, "2026-03-02 18:00", (0, 0, 1, 1, 1, 33)),
+        ("fixed", None, "2026-03-02 18:01", (0, 0, 1, 1, 0, 33 + 1 / 60)),
         ("open", "2026-03-02 09:00", "2026-03-01 10:00", (1, 1, 0, 1, 0, None)),  # reopened
     ],
 )  # fmt: skip
@@ -250,7 +318,7 @@ def test_what_is_late(
             "closed_at": [moment(closed) if closed else pd.NaT, pd.NaT],
         }
     )  # fmt: skip
-    local = pd.DataFrame({"category": ["L101"], "name": ["楼道开会"], "limit_h": [36.0]})
+    local = pd.DataFrame({"category": ["L101"], "name": ["楼道开会"], "limit_h": [7.0]})
     with workspace.changing() as change:
         change.merge("categories", local)
         change.merge("reports", frame)

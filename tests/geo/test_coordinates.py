@@ -1,8 +1,11 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyproj import Transformer
 
 from geo import coordinates
 from geo.coordinates import (
@@ -295,3 +298,27 @@ def test_mixed_missing_and_foreign_numbers():
 def test_systems_are_all_served():
     for system in coordinates.SYSTEMS:
         assert np.isfinite(to_wgs84([104.92], [33.39], system)).all()
+
+
+# 4214 (Beijing 1954) has several operations to WGS 84, of which PROJ chooses by place.
+SYSTEMS = ("EPSG:4544", "EPSG:4523", "EPSG:32648", "EPSG:3857", "EPSG:2381", "EPSG:4214")
+
+
+@pytest.mark.parametrize("metric", SYSTEMS)
+@pytest.mark.parametrize("degrees", ["EPSG:4326", "EPSG:4490"])
+def test_a_transformer_does_bit_for_bit_what_pyproj_does(degrees, metric):
+    random = np.random.default_rng(0)
+    there = random.uniform([70, 15], [140, 55], (500, 2)).T
+    there[:, 0] = np.nan
+    for source, target in ((degrees, metric), (metric, degrees)):
+        truth = Transformer.from_crs(source, target, always_xy=True).transform(*there)
+        # In a thread of the web server as in the first one.
+        with ThreadPoolExecutor(1) as thread:
+            ours = [
+                coordinates._transformer(source, target).transform(*there),
+                thread.submit(coordinates._transformer(source, target).transform, *there).result(),
+            ]
+        for found in ours:
+            np.testing.assert_array_equal(found, truth)
+        assert np.isfinite(truth).any()
+        there = np.array(truth)

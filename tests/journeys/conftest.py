@@ -26,6 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.journey)
             item.add_marker(pytest.mark.timeout(300))  # the first one also makes the town
+            item.add_marker(pytest.mark.xdist_group("journeys"))  # one town, one browser
 
 
 @pytest.hookimpl(wrapper=True)

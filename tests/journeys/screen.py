@@ -23,7 +23,7 @@ CLOSED_NETWORK = (
     "--disable-component-update",
 )
 # Opened on a page below the first, Streamlit asks there for its own address before it asks above.
-PROBE = re.compile(r"/(?:reports|data)/_stcore/(?:host-config|health)$")
+PROBE = re.compile(r"://[^/]+/\w+/_stcore/(?:host-config|health)$")
 
 
 def outside(url: str) -> bool:
@@ -195,7 +195,7 @@ class Screen:
         )
         allowed = re.compile(
             r"GCJ|WGS|CGCS|GPS|EPSG|BD-09|QGIS|ArcGIS|GeoPackage|Shapefile|Excel|WPS|CSV|GeoJSON|KML"
-            r"|FlatGeobuf|GeoParquet|GeoTIFF|xlsx|xls|csv|shp|zip|gpkg|geojson|kml|GB18030|COORD[XY]",
+            r"|FlatGeobuf|GeoParquet|GeoTIFF|xlsx|xls|csv|shp|zip|gpkg|geojson|kml|GB18030|COORD[XY]|FDR",
             re.IGNORECASE,
         )
         return [text for text in found if re.search("[A-Za-z]{3,}", allowed.sub("", text))]

@@ -117,12 +117,10 @@ def test_names_and_descriptions(hostile: Served, new_screen: OpenScreen) -> None
 MEANINGLESS: list[dict[str, str]] = [
     {"category": EVIL},
     {"from": EVIL},
-    {"status": EVIL},
-    {"lane": EVIL},
+    {"lane": EVIL, "status": EVIL},
     {"from": "2026-02-31", "to": "0000-00-00"},
 ]
 NOTHING_TO_SAY: list[dict[str, str]] = [
-    {"pick": f"lanes:{EVIL}"},
     {"pick": "lanes:\"});window.RAN='pick';//"},
     {"at": "1e999,<b>,x", "surface": "__proto__", "show": EVIL, "bandwidth": "９９"},
 ]

@@ -15,12 +15,15 @@ PANELS = ("top", "left", "right", "legend", "metrics")
 Box = dict[str, float]
 
 
-def panels(screen: Screen) -> dict[str, Box]:
+def panels(screen: Screen, names: tuple[str, ...] = PANELS) -> dict[str, Box]:
     """Where our panels, and the buttons of the map, lie on the page, in CSS pixels."""
     screen.page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
-    boxes: dict[str, Any] = {
-        name: screen.page.locator(f".st-key-cw-{name}").bounding_box() for name in PANELS
-    }
+    boxes: dict[str, Any] = screen.page.evaluate(  # all of one moment: a chart may still grow
+        """names => Object.fromEntries(names.map(name => {
+        const box = document.querySelector(`.st-key-cw-${name}`)?.getBoundingClientRect();
+        return [name, box && { x: box.x, y: box.y, width: box.width, height: box.height }]; }))""",
+        list(names),
+    )
     boxes["buttons"] = screen.map.locator(".cw-bar").bounding_box()
     assert all(boxes.values()), boxes
     return boxes
@@ -114,6 +117,23 @@ def test_panels(
     assert outside(boxes, width, 1e9 if phone else height) == []
     assert no_sideways_scroll(screen)
     assert screen.latin() == []
+
+
+@pytest.mark.parametrize(("width", "height", "dark"), [(1280, 720, False), (390, 844, True)])
+def test_the_hot_spots(
+    served: Served, new_screen: OpenScreen, width: int, height: int, dark: bool
+) -> None:
+    phone = width < 900
+    screen = new_screen(served, width, height, dark=dark, has_touch=phone, is_mobile=phone)
+    screen.open("/hotspots").still()
+    for view in range(screen.page.locator(".st-key-w-view button").count()):
+        screen.page.locator(".st-key-w-view button").nth(view).click()
+        screen.settled()
+        boxes = panels(screen, ("top", "left", "right", "legend"))
+        assert overlapping(boxes) == []
+        assert outside(boxes, width, 1e9 if phone else height) == []
+        assert no_sideways_scroll(screen)
+        assert screen.latin() == []
 
 
 @pytest.mark.parametrize(("width", "height", "dark"), [(1280, 720, False), (390, 844, True)])

@@ -103,6 +103,7 @@
     this.labels = new Labels(this);
     this.reports = L.layerGroup().addTo(map);
     this.chosen = L.layerGroup().addTo(map);
+    this.marks = window.CWMarks(this, escape);
     map.invalidateSize(false);
     this.goHome(false);
     this.restoreView();
@@ -239,6 +240,7 @@
     if (!s.series) this.paintHeat(s.heat);
     this.paintSeries(s.series);
     this.paintChosen(s.chosen);
+    this.marks.paint(s);
     this.labels.draw();
     this.fetchReports();
   };
@@ -305,14 +307,18 @@
     clearInterval(this.playing);
     this.playing = null;
     if (this.player) { this.player.remove(); this.player = null; }
+    this.fade(false);
     if (!series) return;
-    const cw = this, last = series.frames.length - 1;
+    const cw = this, last = series.frames.length - 1, start = "播放各时段的密度";
     const player = L.Control.extend({ onAdd() {
       const box = L.DomUtil.create("div", "cw-player");
       box.innerHTML = '<button type="button" aria-label="播放或暂停">▶</button>' +
-        `<input type="range" min="0" max="${last}" value="${last}" aria-label="时段"><output></output>`;
-      const [play, slider, label] = box.children;
+        `<input type="range" min="0" max="${last}" value="${last}" aria-label="时段"><output></output>` +
+        '<a role="button" href="#" hidden>回到类型</a>';
+      const [play, slider, label, back] = box.children;
       const show = (at) => {
+        cw.fade(true);
+        back.hidden = false;
         slider.value = at;
         label.textContent = series.frames[at].label;
         cw.paintHeat({ query: series.frames[at].query, bounds: series.bounds });
@@ -326,12 +332,25 @@
         cw.playing = setInterval(() => show((+slider.value + 1) % (last + 1)), 700);
       };
       slider.oninput = () => { stop(); show(+slider.value); };
+      back.onclick = (event) => {
+        event.preventDefault();
+        stop();
+        cw.fade(false);
+        cw.paintHeat(null);
+        back.hidden = true;
+        label.textContent = start;
+      };
       L.DomEvent.disableClickPropagation(box);
       L.DomEvent.disableScrollPropagation(box);
-      label.textContent = "播放各时段的密度";  // until then the classes stand alone
+      label.textContent = start;  // until then the classes stand alone
       return box;
     } });
     this.player = new player({ position: "bottomleft" }).addTo(this.map);
+  };
+
+  /* While densities play the classes step back: two meanings of colour are not mixed. */
+  CW.prototype.fade = function (on) {
+    this.map.getPane("cw-live").style.opacity = on ? 0.12 : "";
   };
 
   CW.prototype.heatAddress = function (heat) {
@@ -357,7 +376,8 @@
     if (!values || !values.counts) return title;
     const rate = values.rates[i] == null ? "" : ` · ${values.rates[i]} ${escape(values.unit)}`;
     const said = values.words ? `<br>${escape(values.words[values.said[i]])}` : "";
-    return `<b>${title}</b><br>${values.counts[i]} 件${rate}${said}`;
+    const parts = (values.parts || []).map(([part, counts]) => `<br>${escape(part)} ${counts[i]} 件`);
+    return `<b>${title}</b><br>${values.counts[i]} 件${rate}${parts.join("")}${said}`;
   };
 
   CW.prototype.pick = function (layer, id) {

@@ -88,3 +88,22 @@ def test_what_cannot_be_asked(demo_town: Town) -> None:
     few = together(demo_town, Filter(source=("暗访",)), STALLS, BINS)
     assert "不足 30 件" in few.refused
     assert few.units[["p", "q", "both"]].isna().all(axis=None)
+
+
+def test_where_and_the_places_of_both(shared: tuple[Town, np.ndarray]) -> None:
+    """Each kind's own hot units stay told apart; the shared block is one place with its reports."""
+    town, block = shared
+    found = together(town, EVER, STALLS, BINS)
+    hot = [f.units["confirmed"].str.startswith("hot").to_numpy() for f in found.found]
+    both = found.units["both"].str.startswith("hot").to_numpy()
+    where = found.units["where"].to_numpy()
+    assert ((where == "both") == both).all()
+    assert ((where == "first") == (hot[0] & ~both)).all()
+    assert ((where == "second") == (hot[1] & ~hot[0] & ~both)).all()
+    ids = found.units.index[both]
+    assert sorted(i for place in found.shared for i in place.unit_ids) == sorted(ids)
+    first = found.shared[0]
+    assert set(found.units.index[block]) <= set(first.unit_ids)
+    assert first.first == found.units.loc[list(first.unit_ids), "first"].sum()
+    assert first.second == found.units.loc[list(first.unit_ids), "second"].sum()
+    assert first.name.endswith("一带")
