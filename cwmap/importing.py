@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from cwmap import checking, placing
+from cwmap import checking, placing, returns
 from cwmap.checks import register
 from cwmap.errors import CwmapError
 from cwmap.norms import Categories
@@ -46,11 +46,12 @@ class Question:
 
 @dataclass(frozen=True)
 class Understood:
-    """A file as it was read and checked, not yet stored."""
+    """A file as it was read and checked, not yet stored. extras: of a sheet of tasks."""
 
     table: Table
     rows: Rows
     checked: checking.Checked
+    extras: returns.Extras = returns.NOTHING
 
 
 @dataclass(frozen=True)
@@ -105,10 +106,15 @@ def understand(
     as_table = register.unfolded(rows, question.mapping) if target.name == "duties" else rows
     checked = checking.check(
         as_table, target, context=context(workspace),
-        mapping=question.mapping if as_table is rows else None, coords=question.coords, lane_width_m=question.lane_width_m,
-        add_categories=question.add_categories,
+        mapping=question.mapping if as_table is rows else None,
+        coords=question.coords, lane_width_m=question.lane_width_m, add_categories=question.add_categories,
     )  # fmt: skip
-    return Understood(target, replace(rows, notes=as_table.notes), checked)
+    understood = Understood(target, replace(rows, notes=as_table.notes), checked)
+    if target.name == "tasks":
+        found = returns.extras(source, rows)
+        checked = returns.checked_against(workspace, checked, found)
+        return replace(understood, checked=checked, extras=found)
+    return understood
 
 
 def store(workspace: Workspace, understood: Understood, file: str, step: Step = _quiet) -> Imported:
@@ -117,7 +123,11 @@ def store(workspace: Workspace, understood: Understood, file: str, step: Step = 
     step("写入工作区", _CHECKED)
     with workspace.changing() as change:
         grown = _add_categories(change, checked.new_categories)
-        merged = merge(change, target.name, frame(checked), checked.defaulted, step)
+        if target.name == "tasks":  # steps, which leave their events, rather than rows
+            checked, merged = returns.merge(workspace.folder, change, checked, understood.extras)
+            understood = replace(understood, checked=checked)
+        else:
+            merged = merge(change, target.name, frame(checked), checked.defaulted, step)
         revision = change.revision - 1
         if merged.added or merged.updated or grown:
             revision = change.finish("import", target.name, file, merged, len(checked.rejected))
@@ -150,6 +160,9 @@ def outcome(understood: Understood, merged: Merged, revision: int) -> Imported:
 def preview(workspace: Workspace, understood: Understood) -> Imported:
     """What `store` would do, without doing it."""
     checked, target = understood.checked, understood.table
+    if target.name == "tasks":
+        merged = returns.preview(workspace, checked, understood.extras)
+        return outcome(understood, merged, workspace.revision())
     rows = measured(frame(checked), target, workspace.settings().crs, workspace.read)
     merged = workspace.compare(target.name, rows, checked.defaulted)
     return outcome(understood, merged, workspace.revision())

@@ -20,6 +20,7 @@ import pandas as pd
 from cwmap.errors import CwmapError
 from cwmap.shipped import shipped
 from cwmap.tables import normalise
+from cwmap.worktime import Limit
 
 OTHER_GROUP = "other"
 OTHER_CATEGORY = "L999"
@@ -30,19 +31,19 @@ _SEPARATOR = re.compile(r"[、,，;；|]")
 
 @dataclass(frozen=True)
 class Group:
-    """What people call a kind of problem: one colour and icon on the map. `limit_h`: clock hours."""
+    """What people call a kind of problem: one colour, icon and time limit."""
 
     key: str
     name: str
     icon: str
     colour: str
-    limit_h: float
+    limit: Limit
     limit_source: str = ""
 
 
 @dataclass(frozen=True)
 class Category:
-    """One category. `group` is a group's key, `limit_h` its own time limit or its group's.
+    """One category. `group` is a group's key, `limit` its own time limit or its group's.
 
     `gbt30428` and `cjt214` are its codes in the two older standards, empty where it has none.
     """
@@ -50,7 +51,7 @@ class Category:
     code: str
     name: str
     group: str
-    limit_h: float
+    limit: Limit
     aliases: tuple[str, ...] = ()
     gbt30428: str = ""
     cjt214: str = ""
@@ -151,15 +152,20 @@ class Categories:
         """The group of a code; 其他 for one that is no longer in force."""
         return self._groups[self.codes[code].group if code in self.codes else OTHER_GROUP]
 
+    def limit(self, code: str) -> Limit:
+        """Time limit (处置时限) of a code."""
+        return self.codes[code].limit if code in self.codes else self.group_of(code).limit
+
     def limit_h(self, code: str) -> float:
-        """Time limit in clock hours."""
-        return self.codes[code].limit_h if code in self.codes else self.group_of(code).limit_h
+        """About how many hours pass on the clock until the limit is over, to compare kinds."""
+        return self.limit(code).clock_h
 
     def with_local(self, rows: pd.DataFrame) -> Categories:
         """These categories with the town's own: columns category, name, group, aliases, limit_h.
 
         A row with a known code changes that category's name, group and limit, and its old words
         stay valid. Where a town's word already meant another category, the town's meaning holds.
+        Its limit_h are working hours.
         """
         merged = dict(self.codes)
         local: list[Category] = []
@@ -170,17 +176,15 @@ class Categories:
             old = self.codes.get(code)
             found = self.find_group(str(given["group"])) if "group" in given else None
             group = found or self._groups[old.group if old else OTHER_GROUP]
-            limit_h = float(
-                given.get("limit_h", old.limit_h if old and not found else group.limit_h)
-            )
+            limit = old.limit if old and not found else group.limit
+            if "limit_h" in given:
+                limit = Limit(float(given["limit_h"]), "工作时")
             aliases = split_words(str(given.get("aliases", "")))
             if old:
                 aliases = tuple(dict.fromkeys((*aliases, old.name, *old.aliases)))
-                local.append(
-                    replace(old, name=name, group=group.key, limit_h=limit_h, aliases=aliases)
-                )
+                local.append(replace(old, name=name, group=group.key, limit=limit, aliases=aliases))
             else:
-                local.append(Category(code, name, group.key, limit_h, aliases))
+                local.append(Category(code, name, group.key, limit, aliases))
             merged[code] = local[-1]
         together = Categories(self.groups, merged.values())
         codes = {normalise(code) for code in merged}
@@ -227,7 +231,7 @@ def _group(entry: Mapping[str, Any], where: str) -> Group:
     return Group(
         key=_text(entry, "key", where), name=_text(entry, "name", where),
         icon=_text(entry, "icon", where), colour=_text(entry, "colour", where),
-        limit_h=_hours(entry, where), limit_source=str(entry.get("limit_source", "")),
+        limit=_limit(entry, where), limit_source=str(entry.get("limit_source", "")),
     )  # fmt: skip
 
 
@@ -239,7 +243,7 @@ def _category(entry: Mapping[str, Any], groups: Mapping[str, Group], where: str)
         raise CwmapError(f'{where}的 group = "{group}" 不是已有的分组；可用：{"、".join(groups)}。')
     return Category(
         code=code, name=_text(entry, "name", where), group=group,
-        limit_h=_hours(entry, where) if "limit_h" in entry else groups[group].limit_h,
+        limit=_limit(entry, where) if "limit" in entry else groups[group].limit,
         aliases=tuple(str(alias) for alias in entry.get("aliases", [])),
         gbt30428=str(entry.get("gbt30428", "")), cjt214=str(entry.get("cjt214", "")),
     )  # fmt: skip
@@ -252,8 +256,8 @@ def _text(entry: Mapping[str, Any], key: str, where: str) -> str:
     return value
 
 
-def _hours(entry: Mapping[str, Any], where: str) -> float:
-    value = entry.get("limit_h")
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise CwmapError(f"{where}的 limit_h 应为大于 0 的小时数；请改正。")
-    return float(value)
+def _limit(entry: Mapping[str, Any], where: str) -> Limit:
+    try:
+        return Limit.parse(_text(entry, "limit", where))
+    except CwmapError as error:
+        raise CwmapError(f"{where}：{error}") from error

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 import sqlalchemy as sa
 from shapely.geometry.base import BaseGeometry
@@ -20,7 +21,8 @@ from cwmap.norms import Categories
 from cwmap.storage.geopackage import points
 from cwmap.storage.rows import read_columns
 from cwmap.storage.settings import Settings
-from cwmap.tables import REPORTS, TABLES
+from cwmap.tables import REPORTS, TABLES, TASKS
+from cwmap.worktime import Calendar, Moments
 from geo.coordinates import from_wgs84, transform_geometries
 
 STATUSES = tuple(REPORTS["status"].choices)
@@ -32,7 +34,7 @@ IN_TIME, LATE, UNKNOWN = 0, 1, 2
 
 _COLUMNS = (
     "report_id", "category", "status", "source", "lane_id", "cell_id", "community_id", "area_id",
-    "placed_by", "reported_at", "due_at", "closed_at", "geometry",
+    "placed_by", "reported_at", "due_at", "closed_at", "department", "geometry",
 )  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
@@ -67,6 +69,16 @@ class Reports:
     first_day: date
     as_of: date
     """The last day with a report, but not after today: overdue is what is so at its end, or now."""
+    until: np.datetime64
+    """The moment that this means, in UTC."""
+    reported: Moments
+    due: Moments
+    """In UTC: as granted to the task (延期), as stated, or by the category's limit in working time."""
+    closed: Moments
+    """When it was dealt with, in UTC; NaT where not stated."""
+    department: Codes
+    """Positions in `departments`, as stated in the report; −1 for none."""
+    departments: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.day)
@@ -87,11 +99,16 @@ def read_reports(
     as_of = _as_of(days.max().date() if len(rows) else now.date(), now.date())
     codes, sources = _words(rows["category"]), _words(rows["source"])
     status, category = _codes(rows["status"], STATUSES), _codes(rows["category"], codes)
-    limits_h = np.array([categories.limit_h(code) for code in codes])[category]
-    lateness, hours = _lateness(
-        reported, _moments(rows["due_at"]), _moments(rows["closed_at"]), limits_h,
-        np.isin(status, CLOSED), _end(as_of, now),
-    )  # fmt: skip
+    calendar = Calendar(settings.hours, settings.workdays, settings.timezone)
+    due, closed = _moments(rows["due_at"]).to_numpy(copy=True), _moments(rows["closed_at"])
+    _extend(due, rows["report_id"], read_columns(connection, TASKS, ("task_id", "due_at")))
+    open_ended = np.isnat(due)
+    due[open_ended] = calendar.due(
+        reported.to_numpy()[open_ended], [categories.limit(c) for c in codes], category[open_ended]
+    )
+    until = _end(as_of, now)
+    lateness, hours = _lateness(reported, due, closed, np.isin(status, CLOSED), until)
+    departments = _words(rows["department"])
     lon, lat, shapes = points(rows["geometry"])
     x, y = from_wgs84(lon, lat, settings.crs)
     if shapes:
@@ -111,7 +128,9 @@ def read_reports(
         place={name: found[order] for name, found in place.items()}, x=x[order], y=y[order],
         ids=rows["report_id"].to_numpy()[order], hours_to_fix=hours[order],
         shapes={int(rank[at]): shape for at, shape in shapes.items()},
-        codes=codes, sources=sources, first_day=first_day, as_of=as_of,
+        codes=codes, sources=sources, first_day=first_day, as_of=as_of, until=until.to_datetime64(),
+        reported=reported.to_numpy()[order], due=due[order], closed=closed.to_numpy()[order],
+        department=_codes(rows["department"], departments)[order], departments=departments,
     )  # fmt: skip
 
 
@@ -125,6 +144,15 @@ def _end(as_of: date, now: datetime) -> pd.Timestamp:
     midnight = datetime.combine(as_of + timedelta(days=1), datetime.min.time(), now.tzinfo)
     end = min(midnight, now) if as_of == now.date() else midnight
     return pd.Timestamp(end).tz_convert(UTC).tz_localize(None)
+
+
+def _extend(due: Moments, report_ids: pa.ChunkedArray, tasks: pa.Table) -> None:
+    """Write the time that tasks were granted over the one that reports state."""
+    granted = tasks.filter(pc.is_valid(tasks["due_at"]))
+    if len(granted):
+        row = pc.index_in(report_ids, value_set=granted["task_id"].combine_chunks())
+        known = pc.is_valid(row).to_numpy()
+        due[known] = _moments(granted["due_at"]).to_numpy()[row.drop_null().to_numpy()]
 
 
 def _moments(column: pa.ChunkedArray) -> pd.Series:
@@ -146,11 +174,10 @@ def _codes(column: pa.ChunkedArray, known: Sequence[str] | pd.Index) -> Codes:
 
 
 def _lateness(
-    reported: pd.Series, due: pd.Series, fixed: pd.Series, limit_h: Floats,
-    closed: npt.NDArray[np.bool_], end: pd.Timestamp,
+    reported: pd.Series, due: Moments, fixed: pd.Series, closed: npt.NDArray[np.bool_],
+    end: pd.Timestamp,
 ) -> tuple[Codes, Floats]:  # fmt: skip
     """Lateness of each report at `end`, and its hours to fix."""
-    due = due.fillna(reported + pd.to_timedelta(pd.Series(limit_h), unit="h"))
     late = np.where(fixed.where(closed, end) > due, LATE, IN_TIME).astype(np.int32)
     late[closed & fixed.isna()] = UNKNOWN
     hours = (fixed - reported) / pd.Timedelta(hours=1)

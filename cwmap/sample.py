@@ -14,7 +14,8 @@ from cwmap.tables import TABLES
 
 FILES = "示例文件"
 ORDER = (
-    "lanes", "cells", "communities", "areas", "facilities", "population", "backdrop", "duties", "reports",
+    "lanes", "cells", "communities", "areas", "facilities", "units", "population", "backdrop", "duties",
+    "reports", "inspections",
 )  # fmt: skip
 
 

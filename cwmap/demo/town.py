@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from cwmap.demo import backdrop, causes, dirt, people, plan
+from cwmap.demo import backdrop, causes, dirt, inspections, people, plan, units
 from cwmap.demo.ground import CRS
 from cwmap.demo.reports import reports_frame
 
@@ -43,15 +43,17 @@ def make(*, reports: int = 20_000, seed: int = 1, days: int = 540) -> DemoTown:
         raise ValueError(f"not a demo: {reports} reports, {days} days, seed {seed}")
     drawn = plan.draw()
     maps = {name: frame.copy() for name, frame in _maps().items()}
-    streams = [np.random.default_rng([seed, k]) for k in range(4)]
+    streams = [np.random.default_rng([seed, k]) for k in range(6)]
     table, truth = reports_frame(drawn, reports, days, streams[3])
     tables: dict[str, pd.DataFrame | gpd.GeoDataFrame] = {
         **maps,
         "facilities": people.facilities_frame(drawn, streams[0]),
         "population": people.population_frame(drawn, streams[1]),
         "duties": people.duties_frame(drawn, streams[2]),
+        "units": units.units_frame(drawn, streams[4]),
         "reports": table,
     }
+    tables["inspections"] = inspections.inspections_frame(drawn, tables, days, streams[5])
     first = causes.LAST_DAY - pd.Timedelta(days=days - 1)
     return DemoTown(
         NAME,

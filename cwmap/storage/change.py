@@ -90,6 +90,18 @@ class Change:
                 written += part.merged.updated
         return written
 
+    def record(self, events: pd.DataFrame) -> None:
+        """Add to what was done to tasks (任务经过): columns of `geopackage.EVENTS`.
+
+        Times are naive UTC; an event without its `at` is of now. The revision is this change's.
+        """
+        times = {name: _stamped(events[name]) for name in ("at", "due_at") if name in events}
+        rows = events.assign(revision=self.revision, **times).astype(object)
+        rows = rows.where(rows.notna(), None)
+        at = rows["at"] if "at" in rows else pd.Series(None, rows.index, dtype=object)
+        self._many(sa.insert(geopackage.EVENTS), rows.assign(at=at.fillna(geopackage.now())))
+        geopackage.touch(self.connection, geopackage.EVENTS.name)
+
     def set(self, **values: Any) -> None:
         """Change settings."""
         for key, value in values.items():
@@ -153,6 +165,12 @@ class Change:
         order = [str(n) for n in compiled.positiontup or names]
         plain = list(zip(*(rows[n].to_numpy(object) for n in order), strict=True))
         self.connection.exec_driver_sql(str(compiled), plain)
+
+
+def _stamped(times: pd.Series) -> pd.Series:
+    """Naive UTC as the store writes it."""
+    text = np.datetime_as_string(times.to_numpy("M8[us]").astype("M8[ms]")).astype(object) + "Z"
+    return pd.Series(text, times.index, dtype=object).where(times.notna(), None)
 
 
 def _columns(rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

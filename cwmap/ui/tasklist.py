@@ -83,11 +83,20 @@ def painted(town: Town, mine: str | None) -> dict[str, Any]:
         "counts": lit.sum(axis=1).tolist(), "rates": [None] * len(lit), "unit": "",
         "words": spoken, "said": [spoken.index(s) for s in said], "opacity": 0.95, "edge": False,
     }  # fmt: skip
-    picked = state.look().picked
-    chosen = [picked[1]] if picked and picked[0] == "lanes" else []
+    chosen = _lane_in_hand(town)
     painted = town_map.classed_state("lanes", values, state.look(), chosen, state.flight(town))
     query = {**state.question().to_query(), "status": "open,assigned", "rev": str(town.revision)}
     return painted | {"reports": {"query": urlencode(query)}}
+
+
+def _lane_in_hand(town: Town) -> list[str]:
+    """The lane that was clicked, or that of the task in hand."""
+    picked = state.look().picked
+    if not picked or picked[0] == "lanes":
+        return [picked[1]] if picked else []
+    at = np.flatnonzero(town.reports.ids == picked[1])
+    place = int(town.reports.place["lanes"][at[0]]) if len(at) else -1
+    return [str(town.layers["lanes"].index[place])] if place >= 0 else []
 
 
 def lights(town: Town, mine: str | None) -> None:

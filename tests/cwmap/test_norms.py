@@ -39,7 +39,7 @@ def test_a_group_name_means_a_category_of_that_group(shipped):
 def test_every_code_has_a_group_and_a_limit(shipped):
     assert len(shipped.codes) > 100
     for code in shipped.codes:
-        assert shipped.limit_h(code) > 0
+        assert shipped.limit(code).amount > 0
         assert shipped.group_of(code) in shipped.groups
         assert re.fullmatch(r"#[0-9A-F]{6}", shipped.group_of(code).colour)
 
@@ -102,13 +102,13 @@ def test_local_categories(shipped):
     assert town.group_of("L101").key == "garbage"
     assert town.group_of("L102").key == OTHER_GROUP
     # Its own limit and name for a known code; the old words still mean it.
-    assert (town.limit_h("06013"), town.name("06013")) == (8.0, "道路坑洼")
+    assert (str(town.limit("06013")), town.name("06013")) == ("8 工作时", "道路坑洼")
     assert town.find("道路破损") == town.find("01-13") == town.find("道路坑洼") == "06013"
     assert town.group_of("06013") == shipped.group_of("06013")
-    assert town.limit_h("L102") == town.group_of("L102").limit_h
+    assert town.limit("L102") == town.group_of("L102").limit
     # The shipped ones are as they were.
     assert shipped.find("L101") is None
-    assert shipped.limit_h("06013") == shipped.group_of("06013").limit_h
+    assert shipped.limit("06013") == shipped.group_of("06013").limit
 
 
 def test_a_local_name_cannot_take_a_code(shipped):
@@ -117,7 +117,7 @@ def test_a_local_name_cannot_take_a_code(shipped):
 
 
 GROUPS = "".join(
-    f'[[group]]\nkey="{key}"\nname="{key}"\nicon="x"\ncolour="#000000"\nlimit_h=24\n'
+    f'[[group]]\nkey="{key}"\nname="{key}"\nicon="x"\ncolour="#000000"\nlimit="24 工作时"\n'
     for key in ("road", OTHER_GROUP)
 )
 
@@ -128,7 +128,7 @@ GROUPS = "".join(
         ("[[group]\n", "第 1 行"),
         (GROUPS + "[[category]]\nname = 3\n", "第 1 个 [[category]]缺少 code"),
         (GROUPS + '[[category]]\ncode="1"\nname="a"\ngroup="sky"\n', "第 1 个 [[category]]（1）"),
-        (GROUPS.replace("24", "-1", 1), "第 1 个 [[group]]的 limit_h"),
+        (GROUPS.replace("24", "-1", 1), "第 1 个 [[group]]：时限“-1 工作时”"),
         (GROUPS.split("[[group]]")[1].join(["[[group]]", ""]), f'key = "{OTHER_GROUP}"'),
         (
             GROUPS

@@ -24,7 +24,7 @@ def test_from_what_is_missing_to_the_people_of_a_lane(
         == (duties.labels(town, "complete") == "whole").sum()
     )
 
-    page.get_by_role("button", name=re.compile("^一岗两人")).click()
+    page.get_by_role("radio", name=re.compile("^一岗两人")).click()
     screen.settled()
     first = found.contradictions.iloc[0]
     with screen.painted():
@@ -39,7 +39,7 @@ def test_from_what_is_missing_to_the_people_of_a_lane(
     page.locator(".st-key-w-phones label").click()
     page.get_by_text(phones.iloc[0]).first.wait_for()
 
-    page.get_by_role("button", name="网格员", exact=True).click()
+    page.get_by_role("radio", name="网格员", exact=True).click()
     screen.settled()
     labels = duties.labels(town, "grid_officer")
     mine = labels[first["unit"].partition("/")[2]]

@@ -26,7 +26,7 @@ def picture(path: Path, colour: str) -> Path:
 def do(screen: Screen, action: str, **fields: str) -> None:
     """Take a step on the open card."""
     page = screen.page
-    page.locator(".st-key-cw-act").get_by_role("button", name=action, exact=True).first.click()
+    page.locator(".st-key-cw-act").get_by_role("radio", name=action, exact=True).click()
     form = page.locator(".st-key-cw-act [data-testid=stForm]")
     form.get_by_label("经办人").fill("张某某")
     for label, text in fields.items():
@@ -127,7 +127,7 @@ def test_a_workbook_goes_out_and_comes_back(
 
 def test_who_may_not_act_only_looks(own_served: Served, new_screen: OpenScreen) -> None:
     workspace = own_served.workspace()
-    access.add(workspace, "张某某", "八位以上的口令", "office")
+    access.add(workspace, "张某某", "八位以上的新口令", "office")
     screen = new_screen(own_served).open("/tasks?list=checking")
     page = screen.page
     page.locator(".st-key-task-0 button").click()
@@ -135,7 +135,7 @@ def test_who_may_not_act_only_looks(own_served: Served, new_screen: OpenScreen) 
     screen.settled()
     assert page.locator(".st-key-cw-act").count() == 0
     page.locator(".st-key-cw-account button").first.click()
-    for password, said in (("错的口令错的口令", "账号或口令不对"), ("八位以上的口令", "")):
+    for password, said in (("错的口令错的口令", "账号或口令不对"), ("八位以上的新口令", "")):
         page.get_by_label("账号").fill("张某某")
         page.get_by_label("口令", exact=True).fill(password)
         page.get_by_role("button", name="登录", exact=True).last.click()
