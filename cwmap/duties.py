@@ -97,7 +97,8 @@ def _of_communities(town: Town, rows: pd.DataFrame) -> pd.DataFrame:
     known = {same_community(name): i for i, name in named.items()}
     known |= {same_community(i): i for i in named.index}
     homes = pd.DataFrame({"home": [known.get(same_community(t)) for t in rows["lane"]]}, rows.index)
-    lanes = town.layers["lanes"]["community_id"].rename("home").reset_index()
+    lanes = town.layers["lanes"]["community_id"].rename("home").reset_index().astype(object)
+    homes = homes.astype(object)
     joined = rows.drop(columns="unit").join(homes).dropna(subset="home").merge(lanes, on="home")
     joined["unit"] = "lanes/" + joined["lane_id"].astype(str)
     return joined.drop(columns=["home", "lane_id"])

@@ -15,7 +15,7 @@ from cwmap.tables import TABLES
 FILES = "示例文件"
 ORDER = (
     "lanes", "cells", "communities", "areas", "facilities", "units", "population", "backdrop", "duties",
-    "reports", "inspections",
+    "reports", "inspections", "tasks",
 )  # fmt: skip
 
 
@@ -39,6 +39,7 @@ def fill(
         for at, name in enumerate(ORDER):
             step(f"写入{TABLES[name].label}", 0.3 + 0.6 * at / len(ORDER))
             done += importing.merge(change, name, town.tables[name])
+        change.record(town.events)
         change.finish("demo", "reports", f"seed={seed}", done, 0)
     step("写出示例文件", 0.9)
     write_files(town, folder / FILES)

@@ -13,6 +13,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 import xlsxwriter
 
 from cwmap.demo import dirt
@@ -45,7 +46,9 @@ def write_files(town: DemoTown, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     writers: dict[str, Callable[[DemoTown, Path], None]] = {
         "巷道.zip": _lanes, "社区.geojson": _communities, "单元网格.gpkg": _cells, "片区.kml": _areas,
-        "设施.xlsx": _facilities, "人口.xlsx": _population, "责任台账.xlsx": _duties, "底图.gpkg": _backdrop,
+        "设施.xlsx": _facilities, "人口.xlsx": _population, "责任台账.xlsx": _duties,
+        "责任台账_横排.xlsx": _wide_duties, "责任单元.xlsx": _units, "检查记录.xlsx": _inspections,
+        "底图.gpkg": _backdrop,
         "问题台账.csv": _reports, "路段与范围问题.geojson": _drawn_reports, "truth.json": _truth,
     }  # fmt: skip
     for name, write in writers.items():
@@ -169,6 +172,70 @@ def _duties(town: DemoTown, path: Path) -> None:
             else:
                 sheet.write(start + 2, 0, lane)
             start = last + 1
+
+
+def _wide_duties(town: DemoTown, path: Path) -> None:
+    """A row a lane, a column a role: a header of two rows, several people in a cell."""
+    rows = town.tables["duties"]
+    lanes = list(dict.fromkeys(rows["lane"]))
+    with _workbook(path) as book:
+        sheet, bold = (
+            book.add_worksheet("巷长制台账"),
+            book.add_format({"bold": True, "align": "center"}),
+        )
+        sheet.merge_range(0, 0, 1, 0, "巷道名称", bold)
+        sheet.write_column(2, 0, lanes)
+        for k, role in enumerate(ROLE.choices):
+            sheet.merge_range(0, 1 + 2 * k, 0, 2 + 2 * k, ROLE.shown(role), bold)
+            sheet.write_row(1, 1 + 2 * k, ["姓名", "电话"], bold)
+            mine = rows[rows["role"] == role]
+            who = mine["organisation"] if role == "unit" else mine["person"]
+            named = {"who": who, "phone": mine["phone"].fillna("")}
+            cells = mine.assign(**named).groupby("lane")[["who", "phone"]].agg("、".join)
+            for at, column in enumerate(("who", "phone")):
+                texts = cells[column].str.strip("、").reindex(lanes)
+                sheet.write_column(2, 1 + 2 * k + at, _cells_of(texts))
+
+
+def _units(town: DemoTown, path: Path) -> None:
+    """Shapes as WKT text, as a spreadsheet can hold them."""
+    rows, table = town.tables["units"], TABLES["units"]
+    names = ["unit_id", "name", "kind", "community_id", "demonstration", "address", "note"]
+    columns = {
+        table[n].header: rows[n].map(lambda v, n=n: table[n].shown(v), na_action="ignore")
+        for n in names
+    }
+    columns[table["wkt"].header] = pd.Series(
+        shapely.to_wkt(rows.geometry, rounding_precision=9), rows.index
+    )
+    _plain(path, table.label, columns)
+
+
+def _inspections(town: DemoTown, path: Path) -> None:
+    """One row a finding, as inspectors fill it in."""
+    rows, table = town.tables["inspections"], TABLES["inspections"]
+    names = [c.name for c in table.filled if c.name in rows and rows[c.name].notna().any()]
+    columns = {}
+    for name in names:
+        shown = (
+            rows[name].map(table[name].shown, na_action="ignore")
+            if table[name].labels
+            else rows[name]
+        )
+        columns[table[name].header] = (
+            _local(shown, "%Y-%m-%d %H:%M") if table[name].kind == "time" else shown
+        )
+    places = rows["geometry"].to_numpy(object)
+    for name, read in (("lon", shapely.get_x), ("lat", shapely.get_y)):
+        columns[table[name].header] = pd.Series(read(places), rows.index)
+    _plain(path, table.label, columns)
+
+
+def _plain(path: Path, sheet_name: str, columns: dict[str, pd.Series]) -> None:
+    with _workbook(path) as book:
+        sheet = book.add_worksheet(sheet_name)
+        for k, (header, column) in enumerate(columns.items()):
+            sheet.write_column(0, k, [header, *_cells_of(column)])
 
 
 def _workbook(path: Path) -> xlsxwriter.Workbook:

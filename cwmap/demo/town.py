@@ -10,7 +10,17 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from cwmap.demo import backdrop, causes, dirt, inspections, people, plan, units
+from cwmap.demo import (
+    backdrop,
+    causes,
+    contradictions,
+    dirt,
+    inspections,
+    people,
+    plan,
+    tasks,
+    units,
+)
 from cwmap.demo.ground import CRS
 from cwmap.demo.reports import reports_frame
 
@@ -24,12 +34,15 @@ class DemoTown:
     tables: by name in `cwmap.tables`, with their filled columns; a place is the column `geometry`
     (EPSG:4326, None where a report has no coordinates) instead of lon, lat, wkt. Times are UTC
     without zone, as the store keeps them; missing values are None, NaN or NaT.
-    truth: JSON-able: `clusters` that were planted, `gaps`, `parameters` and counts of what is odd.
+    events: what was done to tasks (`Change.record`).
+    truth: JSON-able: `clusters` that were planted, `gaps`, faults of the `duties`, `parameters` and
+    counts of what is odd.
     """
 
     name: str
     crs: str
     tables: dict[str, pd.DataFrame | gpd.GeoDataFrame]
+    events: pd.DataFrame
     truth: dict[str, Any]
 
 
@@ -43,7 +56,7 @@ def make(*, reports: int = 20_000, seed: int = 1, days: int = 540) -> DemoTown:
         raise ValueError(f"not a demo: {reports} reports, {days} days, seed {seed}")
     drawn = plan.draw()
     maps = {name: frame.copy() for name, frame in _maps().items()}
-    streams = [np.random.default_rng([seed, k]) for k in range(6)]
+    streams = [np.random.default_rng([seed, k]) for k in range(7)]
     table, truth = reports_frame(drawn, reports, days, streams[3])
     tables: dict[str, pd.DataFrame | gpd.GeoDataFrame] = {
         **maps,
@@ -54,11 +67,13 @@ def make(*, reports: int = 20_000, seed: int = 1, days: int = 540) -> DemoTown:
         "reports": table,
     }
     tables["inspections"] = inspections.inspections_frame(drawn, tables, days, streams[5])
+    tables["tasks"], events = tasks.tasks_frame(table, streams[6])
     first = causes.LAST_DAY - pd.Timedelta(days=days - 1)
     return DemoTown(
         NAME,
         CRS,
         tables,
+        events,
         {
             "parameters": {
                 "reports": reports, "seed": seed, "days": days,
@@ -68,6 +83,7 @@ def make(*, reports: int = 20_000, seed: int = 1, days: int = 540) -> DemoTown:
             "gaps": [
                 {"area_id": area, "facility_kind": kind, "why": why} for area, kind, why in people.GAPS
             ],
+            "duties": contradictions.planted(drawn),
             **truth,
             "dirt": dirt.listed(table, dirt.sheet(table, seed)),
         },

@@ -30,6 +30,7 @@ def demo_workspace(demo_rows: DemoTown, tmp_path_factory: pytest.TempPathFactory
     with workspace.changing() as change:
         for name in sample.ORDER:
             importing.merge(change, name, demo_rows.tables[name])
+        change.record(demo_rows.events)
         change.finish("demo", "reports", "", Merged(0, 0, 0), 0)
     return workspace
 

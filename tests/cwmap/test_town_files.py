@@ -21,6 +21,7 @@ FILES = {
     # Homes lie beside the lanes, so that these cannot tell the system.
     "population": ("人口.xlsx", "--coords", "wgs84"), "duties": ("责任台账.xlsx",),
     "backdrop": ("底图.gpkg",), "reports": ("问题台账.csv",),
+    "units": ("责任单元.xlsx", "--coords", "wgs84"), "inspections": ("检查记录.xlsx", "--coords", "wgs84"),
 }  # fmt: skip
 DRAWN = "路段与范围问题.geojson"
 WORDS = {
@@ -98,6 +99,8 @@ def test_the_tables_are_those_of_the_town(
     workspace, _ = made
     warned = [f["report_id"] for f in demo_rows.truth["dirt"] if f["must"] == "warn"]
     for name, table in TABLES.items():
+        if name == "tasks":  # nobody imports them whole: steps make them
+            continue
         ours = demo_workspace.read(name).set_index(table.key)
         theirs = workspace.read(name).set_index(table.key).drop(index=warned, errors="ignore")
         if name == "duties":  # the file has no ids: content made them
