@@ -41,7 +41,8 @@ _INVALID = {
 _PAIR = r"^[(\[（]?\s*([^,，;；()（）]+?)\s*[,，;；]\s*([^,，;；()（）]+?)\s*[)\]）]?$"
 _WIDEST_M = 200.0
 _FLAT = 1e-9  # area by the square of the circumference; a lane of 1 m by 1 km has 2e-4
-_PLACELESS = ("reports", "population")  # these may go by a lane's or a community's name instead
+_PLACELESS = ("reports", "population", "inspections")
+"""Tables whose rows may go by the name of a lane, a community or a unit instead."""
 
 
 @dataclass(frozen=True)

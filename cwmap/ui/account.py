@@ -23,6 +23,17 @@ def viewer() -> Viewer:
     return access.unnamed(workspace, st.context.ip_address)
 
 
+def signature() -> str:
+    """The name under which somebody acts: the account's, else as last written on this page."""
+    now = viewer()
+    return str(st.session_state.get("signature", "")) if now == access.OWNER else now.name
+
+
+def sign(name: str) -> None:
+    """Remember a name that was written."""
+    st.session_state["signature"] = name
+
+
 def door() -> None:
     """The name of the viewer; opens to sign in or out, where the office has made accounts."""
     if not server.open_keeper().workspace.settings().accounts:

@@ -40,7 +40,7 @@ def metrics(town: Town) -> None:
         ("待办", f"{s.open:,}", "件", f"<small>占本期 {s.open / s.reports:.0%}</small>" if s.reports else "",
          "所选时间内上报、至今待处理或处置中的问题数"),
         ("超期未办", f"{s.overdue:,}", "件", f"<small>{overdue_share}</small>",
-         f"待办中已过处置时限的问题数（截至 {town.as_of:%Y-%m-%d}）；时限为自然小时"),
+         f"待办中已过处置时限的问题数（截至 {town.as_of:%Y-%m-%d}）；时限按工作时间计"),
         ("按期处置率", share, "", f"<small>{s.in_time:,} / {s.judged:,} 件</small>" if s.judged else "",
          "按期处置数 ÷ 应处置数；应处置数 = 已处置且办结时间已知的 + 超期未办的"),
     ]  # fmt: skip
@@ -103,7 +103,7 @@ def chosen(town: Town) -> None:
         st.button("关闭 ✕", key="close-card", type="tertiary", on_click=state.pick, args=(None,))
     if layer == "reports":
         report(town, place_id)
-    elif place_id in town.layers[layer].index:
+    elif layer in ("lanes", "cells") and place_id in town.layers[layer].index:
         place(town, layer, place_id)
     else:
         st.html('<p class="cw-empty">这个对象已不在数据里，请关闭卡片。</p>')

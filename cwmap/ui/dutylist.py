@@ -142,7 +142,8 @@ def lane(town: Town, lane_id: str, day: date) -> None:
         facts.append(figures.place_name(town, "communities", home))
     people = duties.people(town, unit, day)
     # Off at first: the page may be on a projector.
-    whole = account.viewer().sees_phones and st.toggle("显示完整电话", key="w-phones")
+    may = account.viewer().sees_phones
+    whole = may and bool(st.session_state.get("w-phones"))
     body = "".join(_person(person, phones=whole) for person in people.to_dict("records"))
     lacking = [r for r in duties.EXPECTED if r not in set(people["role"])]
     body += "".join(
@@ -153,6 +154,8 @@ def lane(town: Town, lane_id: str, day: date) -> None:
         f'<div class="cw-card"><h2>{escape(row["name"])}</h2><p>{escape(" · ".join(facts))}</p>'
         f'<ul class="cw-people">{body}</ul></div>'
     )
+    if may:
+        st.toggle("显示完整电话", key="w-phones")
 
 
 def _person(row: dict[str, object], *, phones: bool) -> str:

@@ -20,8 +20,7 @@ def form(town: Town) -> None:
     """The form for the unit in hand."""
     if said := st.session_state.pop("entered", None):
         st.success(said)
-    viewer = account.viewer()
-    if not viewer.may_edit:
+    if not account.viewer().may_edit:
         st.html('<p class="cw-empty">填报要先登录创卫办的账号。</p>')
         return
     picked = state.look().picked
@@ -38,10 +37,10 @@ def form(town: Town) -> None:
         key=f"enter-unit-{unit}",
     )  # fmt: skip
     if chosen:
-        _findings(town, chosen, viewer.name)
+        _findings(town, chosen)
 
 
-def _findings(town: Town, unit: str, who: str) -> None:
+def _findings(town: Town, unit: str) -> None:
     kind = str(units.units(town).loc[unit, "kind"])
     sheet = scorelist.rules().of_kind[kind]
     items = {item.code: item for item in sheet.items}
@@ -66,7 +65,7 @@ def _findings(town: Town, unit: str, who: str) -> None:
             st.date_input("日期", now.date(), max_value=now.date()),
             st.time_input("时间", now.time()),
         )
-        inspector = st.text_input("检查人", value="" if who == "本机" else who)
+        inspector = st.text_input("检查人", value=account.signature())
         note = st.text_area("情况说明", height=80)
         files = st.file_uploader(
             "照片", type=["jpg", "jpeg", "png", "webp"], accept_multiple_files=True
@@ -74,6 +73,7 @@ def _findings(town: Town, unit: str, who: str) -> None:
         if not st.form_submit_button("保存检查记录", type="primary", width="stretch"):
             return
     keeper = server.open_keeper()
+    account.sign(inspector)
     try:
         ready = [photos.prepare(file.getvalue(), file.name) for file in files]
         kept = [photos.keep(keeper.workspace.folder, photo) for photo in ready]

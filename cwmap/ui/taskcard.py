@@ -154,7 +154,7 @@ def _form(
 ) -> None:  # fmt: skip
     given: dict[str, Any] = {}
     with st.form(f"form-{task_id}-{action.key}", border=False):
-        who = st.text_input("经办人", value="" if viewer.name == "本机" else viewer.name)
+        who = st.text_input("经办人", value=account.signature())
         if action.key == "assign":
             owners = sorted({*tasks.tasks(town, tasklist.rules(town)).owners, str(row["owner"])})
             given["owner"] = st.selectbox(
@@ -183,6 +183,7 @@ def _do(
 ) -> None:  # fmt: skip
     keeper = server.open_keeper()
     town = frame.town()
+    account.sign(who)
     try:
         named = [photos.prepare(file.getvalue(), file.name) for file in files]
         kept = [photos.keep(keeper.workspace.folder, photo) for photo in named]

@@ -27,6 +27,7 @@ def do(screen: Screen, action: str, **fields: str) -> None:
     """Take a step on the open card."""
     page = screen.page
     page.locator(".st-key-cw-act").get_by_role("radio", name=action, exact=True).click()
+    screen.settled()
     form = page.locator(".st-key-cw-act [data-testid=stForm]")
     form.get_by_label("经办人").fill("张某某")
     for label, text in fields.items():
