@@ -19,7 +19,7 @@ from cwmap.ui import account, frame, scorelist, state
 def form(town: Town) -> None:
     """The form for the unit in hand."""
     if said := st.session_state.pop("entered", None):
-        st.success(said)
+        st.toast(said, duration="long")
     if not account.viewer().may_edit:
         st.html('<p class="cw-empty">填报要先登录创卫办的账号。</p>')
         return

@@ -52,8 +52,11 @@ def draw() -> None:
     key = f"book-{chosen}-{st.session_state.get('book-turn', 0)}"
     edited = st.text_area(book.name, text, height=HEIGHT_PX, key=key, label_visibility="collapsed")
     if said := st.session_state.pop("book-said", None):
-        st.success(said)
-    if st.button("核对并保存", type="primary", disabled=edited == text, width="stretch"):
+        st.toast(said, duration="long")
+    if st.button("核对并保存", type="primary", width="stretch"):
+        if edited == text:
+            st.info("没有改动。")
+            return
         try:
             book.save(folder, edited)
         except CwmapError as error:

@@ -65,7 +65,7 @@ def _take_back() -> None:
             label_visibility="collapsed",
         )
         if said := st.session_state.pop("books-said", None):
-            st.success(said)
+            st.toast(said, duration="long")
         if file is None:
             return
         try:

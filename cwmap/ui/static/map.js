@@ -558,6 +558,7 @@
     const { map, scene, colours, paintState } = this.cw;
     if (!colours) return;
     const size = map.getSize(), ratio = window.devicePixelRatio || 1, zoom = map.getZoom();
+    const larger = this.cw.lettering || 1;  // for a room, see meeting.js
     L.DomUtil.setPosition(this.canvas, map.containerPointToLayerPoint([0, 0]));
     Object.assign(this.canvas.style, { width: `${size.x}px`, height: `${size.y}px` });
     this.canvas.width = size.x * ratio;
@@ -572,8 +573,9 @@
     const write = (text, at, angle, font, colour) => {
       const p = map.latLngToContainerPoint(at);
       if (p.x < -60 || p.y < -30 || p.x > size.x + 60 || p.y > size.y + 30) return;
-      pen.font = `${font} ${FONT}`;
-      const w = pen.measureText(text).width / 2 + 3, h = parseInt(font.match(/(\d+)px/)[1], 10) / 2 + 3;
+      const height = larger * parseInt(font.match(/(\d+)px/)[1], 10);
+      pen.font = `${font.replace(/\d+px/, `${height}px`)} ${FONT}`;
+      const w = pen.measureText(text).width / 2 + 3, h = height / 2 + 3;
       const c = Math.abs(Math.cos(angle)), s = Math.abs(Math.sin(angle));
       const box = [p.x - w * c - h * s, p.y - w * s - h * c, p.x + w * c + h * s, p.y + w * s + h * c];
       if (taken.some((t) => box[0] < t[2] && t[0] < box[2] && box[1] < t[3] && t[1] < box[3])) return;
@@ -581,7 +583,7 @@
       pen.save();
       pen.translate(p.x, p.y);
       pen.rotate(angle);
-      pen.lineWidth = 3.5;
+      pen.lineWidth = 3.5 * larger;
       pen.strokeStyle = colours.halo;
       pen.strokeText(text, 0, 0);
       pen.fillStyle = colour;
@@ -597,7 +599,7 @@
     if (zoom >= 15) {
       // A name is written where its lane is long enough on the screen to carry it.
       const metre = size.x / map.distance(map.containerPointToLatLng([0, size.y / 2]), map.containerPointToLatLng([size.x, size.y / 2]));
-      all("lanes", "12px", colours.text, (l) => l[3] * metre > 62);
+      all("lanes", "12px", colours.text, (l) => l[3] * metre > 62 * larger);
     }
   };
 
