@@ -202,24 +202,33 @@ def _load(town: Town, question: Filter, role: str) -> pd.DataFrame:
 
 
 def labels(town: Town, mode: str, day: date | None = None) -> pd.Series:
-    """What each lane is coloured by (see `MODES`), None for nothing; index: the lanes' ids.
+    """What each unit is coloured by (see `MODES`), None for nothing; index: as `cwmap.units.units`.
 
-    For roles the holder; for `complete` a key of `WORDS`.
+    For roles the holder; for `complete` a key of `WORDS`, where a unit that is no lane needs one
+    holder of any role.
     """
-    lanes = town.layers["lanes"]
+    frame = units.units(town)
     if mode == "community":
-        return lanes["community_id"].astype(object)
+        return frame["community_id"].astype(object)
     rows = register(town).on(day or town.as_of)
-    rows = rows[rows["lane_id"].notna() & rows["holder"].notna()]
+    rows = rows[rows["holder"].notna()]
     if mode == "complete":
-        roles = rows[rows["role"].isin(EXPECTED)].groupby("lane_id")["role"].nunique()
-        held = roles.reindex(lanes.index).fillna(0).to_numpy(int)
-        words = np.where(held == len(EXPECTED), "whole", np.where(held > 0, "part", "none"))
-        return pd.Series(words, lanes.index, dtype=object)
-    first = rows[rows["role"] == mode].drop_duplicates("lane_id").set_index("lane_id")
+        needed = rows[rows["role"].isin(EXPECTED) | rows["lane_id"].isna()]
+        roles = needed.groupby("unit")["role"].nunique()
+        held = roles.reindex(frame.index).fillna(0).to_numpy(int)
+        enough = np.where(frame["layer"] == "lanes", len(EXPECTED), 1)
+        words = np.where(held >= enough, "whole", np.where(held > 0, "part", "none"))
+        return pd.Series(words, frame.index, dtype=object)
+    first = rows[rows["role"] == mode].drop_duplicates("unit").set_index("unit")
     by = first["organisation"].where(first["organisation"].notna(), first["holder"])
     held = by if mode == "unit" else first["holder"]
-    return held.reindex(lanes.index).astype(object)
+    return held.reindex(frame.index).astype(object)
+
+
+def lane_labels(town: Town, mode: str, day: date | None = None) -> pd.Series:
+    """`labels` of the lanes alone; index: the lanes' ids."""
+    lanes = town.layers["lanes"].index
+    return labels(town, mode, day).reindex("lanes/" + lanes).set_axis(lanes)
 
 
 def label_name(town: Town, mode: str, label: str) -> str:

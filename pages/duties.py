@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cwmap import duties
+from cwmap import duties, units
 from cwmap.ui import dutylist, dutymap, filterbar, frame, postings, state, words
 from cwmap.ui import map as town_map
 
@@ -24,9 +24,10 @@ def look() -> None:
         filterbar.draw(town)
     with st.container(key="cw-right"):
         picked = state.look().picked
-        if picked and picked[0] == "lanes":
-            dutylist.lane(town, picked[1], day)
-            postings.one(town, picked[1], day)
+        if picked and picked[0] in units.LAYERS:
+            dutylist.unit_card(town, "/".join(picked), day)
+            if picked[0] == "lanes":
+                postings.one(town, picked[1], day)
         else:
             view = words.switch("view", VIEWS, "看什么")
             if view == "load":

@@ -5,6 +5,8 @@ import streamlit as st
 from cwmap.ui import filterbar, frame, state, taskbooks, taskcard, tasklist, words
 from cwmap.ui import map as town_map
 
+VIEWS = {"list": "清单", "rates": "指标"}
+
 
 @st.fragment
 @frame.sentence
@@ -24,12 +26,14 @@ def look() -> None:
         picked = state.look().picked
         if picked and picked[0] == "reports":
             taskcard.card(town, picked[1])
+        elif words.switch("view", VIEWS, "看什么") == "rates":
+            tasklist.rates(town)
         else:
             tasklist.listing(town, mine)
             taskbooks.draw(town, mine)
     with st.container(key="cw-legend"):
         tasklist.legend(town, mine)
-    state.write_address(words.address(unit="", list="red"))
+    state.write_address(words.address(view="list", unit="", list="red"))
 
 
 frame.header(frame.town())

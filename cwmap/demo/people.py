@@ -243,6 +243,33 @@ def duties_frame(plan: Plan, rng: np.random.Generator) -> pd.DataFrame:
     return frame
 
 
+def unit_duties(register: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """The register with a grid officer and a unit in charge for each compound; none of it random."""
+    officers = register[register["role"] == "grid_officer"].reset_index(drop=True)
+    bodies = sorted(register["organisation"][register["role"] == "unit"].dropna().unique())
+    rows = []
+    compounds = found[found["kind"].str.startswith("compound")]
+    for at, name in enumerate(compounds["name"]):
+        who = officers.loc[at * 7 % len(officers)]
+        rows.append(
+            dict(who)
+            | {
+                "lane": name,
+                "post": name,
+                "duty": "每日巡查、联系物业和住户",
+                "hours": "08:00-18:30",
+            }
+        )
+        rows.append(
+            dict(who)
+            | {"lane": name, "role": "unit", "person": None, "phone": None, "post": name,
+               "organisation": bodies[at % len(bodies)], "duty": "包抓小区、每周清理", "hours": "每周五下午"}
+        )  # fmt: skip
+    more = pd.DataFrame(rows, columns=list(register.columns))
+    whole = pd.concat([register, more], ignore_index=True)
+    return whole.assign(duty_id=[f"D{n:04d}" for n in range(1, len(whole) + 1)])
+
+
 class _Cast:
     """People whom nobody can mistake for real ones: 王某某, 13800000001."""
 

@@ -66,6 +66,7 @@ def make(*, reports: int = 20_000, seed: int = 1, days: int = 540) -> DemoTown:
         "units": units.units_frame(drawn, streams[4]),
         "reports": table,
     }
+    tables["duties"] = people.unit_duties(tables["duties"], tables["units"])
     tables["inspections"] = inspections.inspections_frame(drawn, tables, days, streams[5])
     tables["tasks"], events = tasks.tasks_frame(table, streams[6])
     first = causes.LAST_DAY - pd.Timedelta(days=days - 1)

@@ -80,8 +80,7 @@ def _first_unit(row: dict[str, object]) -> str | None:
 
 def _look_at(unit: str) -> None:
     layer, _, place_id = unit.partition("/")
-    if layer == "lanes":
-        state.pick(layer, place_id, fly=True)
+    state.pick(layer, place_id, fly=True)
 
 
 _SENTENCES: dict[str, Callable[[dict[str, object]], tuple[str, str]]] = {
@@ -126,18 +125,19 @@ def loads(town: Town) -> None:
         st.html(f'<p class="cw-hint">共 {len(table):,} 人，只列前 {MOST} 人。</p>')
 
 
-def lane(town: Town, lane_id: str, day: date) -> None:
-    """The card of one lane: what it is, its people and their five."""
+def unit_card(town: Town, unit: str, day: date) -> None:
+    """The card of one unit: what it is, its people and their five."""
     with st.container(key="cw-card-close", horizontal=True, horizontal_alignment="right"):
         st.button("关闭 ✕", key="close-card", type="tertiary", on_click=state.pick, args=(None,))
-    unit = f"lanes/{lane_id}"
     frame_of = units.units(town)
     if unit not in frame_of.index:
-        st.html('<p class="cw-empty">这条巷道已不在数据里，请关闭卡片。</p>')
+        st.html('<p class="cw-empty">这个对象已不在数据里，请关闭卡片。</p>')
         return
     row = frame_of.loc[unit]
     home = row["community_id"]
-    facts = [UNIT_KIND.shown(row["kind"]), f"长 {row['length_m']:,.0f} 米"]
+    facts = [UNIT_KIND.shown(row["kind"])]
+    if row["length_m"] > 0:
+        facts.append(f"长 {row['length_m']:,.0f} 米")
     if isinstance(home, str):
         facts.append(figures.place_name(town, "communities", home))
     people = duties.people(town, unit, day)
@@ -145,7 +145,8 @@ def lane(town: Town, lane_id: str, day: date) -> None:
     may = account.viewer().sees_phones
     whole = may and bool(st.session_state.get("w-phones"))
     body = "".join(_person(person, phones=whole) for person in people.to_dict("records"))
-    lacking = [r for r in duties.EXPECTED if r not in set(people["role"])]
+    expected = duties.EXPECTED if row["layer"] == "lanes" else ()
+    lacking = [r for r in expected if r not in set(people["role"])]
     body += "".join(
         f'<li class="none"><b>{ROLE.shown(r)}</b><span class="who">缺人</span></li>'
         for r in lacking

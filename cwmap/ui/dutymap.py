@@ -1,4 +1,4 @@
-"""责任: lanes coloured by who answers for them."""
+"""责任: lanes and other units coloured by who answers for them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cwmap import duties, figures, units
 from cwmap.colours import CATEGORICAL, STANDING_COLOURS, told_apart
 from cwmap.town import Town
 from cwmap.ui import map as town_map
-from cwmap.ui import state
+from cwmap.ui import scoremap, state
 
 _STANDING = dict(zip(duties.WORDS, STANDING_COLOURS["light"].items(), strict=True))
 NOBODY = "没有登记"
@@ -24,34 +24,55 @@ NOBODY = "没有登记"
 def painted(town: Town, mode: str, day: date) -> dict[str, Any]:
     """The map for `CWMap.paint`: a colour for each holder, all lanes of the one in hand outlined."""
     labels = duties.labels(town, mode, day)
-    names = [_name(town, mode, label) for label in labels]
-    words = list(dict.fromkeys(names))
+    names = pd.Series([_name(town, mode, label) for label in labels], labels.index)
+    codes, ramps = _colours(town, mode, labels)
+    lanes = (units.units(town)["layer"] == "lanes").to_numpy()
+    words = list(dict.fromkeys(names[lanes]))
     values = {
-        **_colours(town, mode, labels),
+        "classes": "".join("-" if k < 0 else chr(48 + k) for k in codes[lanes]), "colours": ramps,
         "counts": figures.lanes(town, state.question())["reports"].tolist(),
-        "rates": [None] * len(labels), "unit": "", "words": words,
-        "said": [words.index(name) for name in names], "opacity": 0.95, "edge": False,
+        "rates": [None] * int(lanes.sum()), "unit": "", "words": words,
+        "said": [words.index(name) for name in names[lanes]], "opacity": 0.95, "edge": False,
     }  # fmt: skip
-    return town_map.classed_state(
-        "lanes", values, state.look(), _together(labels), state.flight(town)
-    )
+    chosen = _together(labels)
+    state_of = town_map.classed_state("lanes", values, state.look(), chosen, state.flight(town))
+    return state_of | {"marks": _marks(town, codes, ramps, names, labels)}
 
 
-def _colours(town: Town, mode: str, labels: pd.Series) -> dict[str, Any]:
-    """Classes and colours: of standing for 到位情况, else such that neighbours differ."""
+def _colours(
+    town: Town, mode: str, labels: pd.Series
+) -> tuple[pd.Series, dict[str, list[str]]]:  # fmt: skip
+    """Class of each unit, −1 for none, and the colours: of standing, else such that neighbours differ."""
     if mode == "complete":
-        order = list(duties.WORDS)
-        codes = [order.index(label) for label in labels]
-        ramps = {theme: list(ramp.values()) for theme, ramp in STANDING_COLOURS.items()}
-    else:
-        centres = units.centres(town).loc["lanes/" + labels.index]
-        told = [label if isinstance(label, str) else None for label in labels]
-        shades = told_apart(
-            told, centres["x"].to_numpy(), centres["y"].to_numpy(), len(CATEGORICAL["light"])
-        )
-        codes = [-1 if label is None else shades.get(label, -1) for label in told]
-        ramps = {theme: list(ramp) for theme, ramp in CATEGORICAL.items()}
-    return {"classes": "".join("-" if k < 0 else chr(48 + k) for k in codes), "colours": ramps}
+        codes = labels.map(list(duties.WORDS).index)
+        return codes, {theme: list(ramp.values()) for theme, ramp in STANDING_COLOURS.items()}
+    centres = units.centres(town)
+    told = [label if isinstance(label, str) else None for label in labels]
+    shades = told_apart(
+        told, centres["x"].to_numpy(), centres["y"].to_numpy(), len(CATEGORICAL["light"])
+    )
+    codes = pd.Series(
+        [-1 if label is None else shades.get(label, -1) for label in told], labels.index
+    )
+    return codes, {theme: list(ramp) for theme, ramp in CATEGORICAL.items()}
+
+
+def _marks(
+    town: Town, codes: pd.Series, ramps: dict[str, list[str]], names: pd.Series, labels: pd.Series
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Compounds, markets and the like that the register names, as marks of the map."""
+    frame = units.units(town)
+    found = []
+    for layer in ("units", "facilities"):
+        mine = frame.index[((frame["layer"] == layer) & labels.notna()).to_numpy()]
+        mine = mine[mine.isin(duties.register(town).rows["unit"])]
+        lat, lon = scoremap.degrees(town, mine)
+        items = [
+            [a, o, int(codes[unit]), frame.loc[unit, "name"], names[unit], frame.loc[unit, "id"]]
+            for a, o, unit in zip(lat, lon, mine, strict=True) if np.isfinite(a)
+        ]  # fmt: skip
+        found.append({"layer": layer, "colours": ramps, "items": items})
+    return found
 
 
 def _name(town: Town, mode: str, label: object) -> str:
@@ -61,17 +82,19 @@ def _name(town: Town, mode: str, label: object) -> str:
 def _together(labels: pd.Series) -> list[str]:
     """The lane in hand with all lanes of the same holder."""
     picked = state.look().picked
-    if not picked or picked[0] != "lanes" or picked[1] not in labels.index:
+    unit = "/".join(picked) if picked else ""
+    if unit not in labels.index:
         return []
-    label = labels[picked[1]]
+    label = labels[unit]
     if not isinstance(label, str) or label in duties.WORDS:
-        return [picked[1]]
-    return [str(lane) for lane in labels.index[(labels == label).to_numpy()]]
+        return [unit.partition("/")[2]] if unit.startswith("lanes/") else []
+    same = labels.index[(labels == label).to_numpy()]
+    return [str(u).partition("/")[2] for u in same if str(u).startswith("lanes/")]
 
 
 def legend(town: Town, mode: str, day: date) -> None:
     """What the colours mean, and how many there are of each."""
-    labels = duties.labels(town, mode, day)
+    labels = duties.lane_labels(town, mode, day)
     if mode == "complete":
         counts = labels.value_counts()
         boxes = "".join(

@@ -18,7 +18,7 @@ from cwmap.checks.georeference import label
 from cwmap.errors import CwmapError, NeedsAnswer
 from cwmap.tables import TABLES, Table, headers
 from cwmap.town import Town
-from cwmap.ui import frame
+from cwmap.ui import account, frame
 
 FILE_TYPES = [
     "xlsx", "xls", "csv", "gz", "txt", "tsv", "zip", "gpkg", "geojson", "json", "kml", "kmz",
@@ -31,6 +31,9 @@ ACCENT, BASE = "#d7573f", "#b9c2c4"
 
 def draw(town: Town) -> None:
     """Choose a table, drop a file, look, correct, import."""
+    if not account.viewer().may_edit:
+        st.info("导入要先登录创卫办的账号；没有账号时，请在运行看板的电脑上导入。")
+        return
     left, right = st.columns([2, 1], vertical_alignment="bottom")
     name = left.selectbox(
         "这份文件是什么", list(TABLES), format_func=lambda n: f"{TABLES[n].label}（{TABLES[n].purpose}）",

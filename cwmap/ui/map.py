@@ -219,6 +219,7 @@ def classed_state(
     layer: str, values: dict[str, Any], look: Look, chosen: Sequence[str],
     fly: Mapping[str, Any] | None,
 ) -> dict[str, Any]:  # fmt: skip
+    """The map of one layer by given classes, without the reports; `chosen`: ids to be outlined."""
     painted: dict[str, Any] = {"cells": None, "lanes": None, layer: values}
     return {
         "show": [w for w in look.show if w != "reports"], "surface": True, "colours": RAMPS,

@@ -138,6 +138,38 @@ def _events(town: Town) -> pd.DataFrame:
     return town.kept("events", lambda: steps.events(server.open_keeper().workspace))
 
 
+def rates(town: Town) -> None:
+    """Indicators of each unit, every rate with its counts."""
+    question = state.question()
+    start, end = question.start or town.first_day, question.end or town.as_of
+    found = indicators.indicators(town, _events(town), start, end, rules(town))
+    st.html(
+        f'<h3 class="cw-h">办理指标<small>{start:%Y-%m-%d} 至 {end:%Y-%m-%d}</small></h3>'
+        '<p class="cw-hint">分子 / 分母都写明；定义见 docs/tasks.md。本表只看时间，不看其他筛选</p>'
+    )
+    whole = "".join(_rate(name, found.overall[key]) for key, name in indicators.LABELS.items())
+    st.html(f'<div class="cw-card"><h4>全镇</h4><dl>{whole}</dl></div>')
+    shown = ("handled", "handled_in_time", "rework", "overdue")
+    heads = "".join(f"<th>{indicators.LABELS[key]}</th>" for key in shown)
+    lines = "".join(
+        f"<tr><td>{escape(unit)}</td>" + "".join(_cell(rates[key]) for key in shown) + "</tr>"
+        for unit, rates in found.units.items()
+    )
+    st.html(f'<div class="cw-table"><table><tr><th>单位</th>{heads}</tr>{lines}</table></div>')
+
+
+def _rate(name: str, rate: indicators.Rate) -> str:
+    return f"<dt>{name}</dt><dd>{_share(rate)}<small>{rate.numerator:,} / {rate.denominator:,}</small></dd>"
+
+
+def _cell(rate: indicators.Rate) -> str:
+    return f"<td><b>{_share(rate)}</b><small>{rate.numerator:,}/{rate.denominator:,}</small></td>"
+
+
+def _share(rate: indicators.Rate) -> str:
+    return "—" if rate.share is None else f"{rate.share:.0%}"
+
+
 def listing(town: Town, mine: str | None) -> None:
     """The tasks of one kind, the most urgent first; each a click from its card."""
     kind = words.switch("list", LISTS, "哪些任务")

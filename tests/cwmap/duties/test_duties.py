@@ -51,7 +51,7 @@ def test_missing_posts_are_those_that_nobody_holds(demo_town: Town, demo_rows: A
     found = coverage.coverage(demo_town)
     assert set(zip(found.missing["unit"], found.missing["role"], strict=True)) == wanted - held
     assert found.filled_share == pytest.approx(1 - len(wanted - held) / len(wanted))
-    whole = duties.labels(demo_town, "complete")
+    whole = duties.lane_labels(demo_town, "complete")
     lacking = {unit.partition("/")[2] for unit, _ in wanted - held}
     assert set(whole.index[whole != "whole"]) == lacking
 
@@ -233,7 +233,7 @@ def test_what_is_left_of_the_day_is_what_nobody_has(found: list[tuple[int, int]]
 
 def test_what_a_lane_is_coloured_by_has_a_name(demo_town: Town) -> None:
     for mode in duties.MODES:
-        labels = duties.labels(demo_town, mode)
+        labels = duties.lane_labels(demo_town, mode)
         assert labels.index.equals(demo_town.layers["lanes"].index)
         for label in labels.dropna().unique():
             name = duties.label_name(demo_town, mode, label)

@@ -29,6 +29,11 @@ HOSTILE = {
 }  # fmt: skip
 
 
+ROLES = ("leader", "secretary", "grid_officer", "cleaner", "unit")
+TABLES = (
+    "communities", "areas", "cells", "lanes", "facilities", "units", "reports", "duties",
+    "inspections", "tasks",
+)  # fmt: skip
 LINE = [(250.0, 50.0), (350.0, 60.0)]
 YARD = [(410.0, 410.0), (460.0, 410.0), (460.0, 470.0), (410.0, 470.0)]
 
@@ -74,6 +79,36 @@ def rows(table: str) -> pd.DataFrame:
              "floor_m2": [30.0, 1200, np.nan, np.nan], "capacity": [8.0, 60, np.nan, np.nan],
              "geometry": shapes}
         )  # fmt: skip
+    if table == "units":
+        return pd.DataFrame(
+            {"unit_id": ["U1", "U2"], "name": ["滨河小区", "\"工\"地"], "kind": ["compound_none", "site"],
+             "demonstration": ["yes", None], "note": ["电话 13912345678", "=1+1"],
+             "geometry": degrees(box(420, 420, 60, 60), shapely.Point(520, 520))}
+        )  # fmt: skip
+    if table == "duties":
+        held = [*ROLES, "cleaner", "grid_officer", "cleaner"]
+        full = {"post": "巷口", "duty": "清扫", "hours": "06:00-12:00"}
+        places = ["文明巷"] * len(ROLES) + ["中山街", "滨河小区", "不存在的巷"]
+        return pd.DataFrame(
+            {"duty_id": [f"D{k}" for k in range(len(held))], "lane": places, "role": held,
+             "person": ["赵甲", "钱乙", "孙丙 13912345678", "=李丁", None, "周戊", "吴己", "郑庚"],
+             "phone": "18809391234", "organisation": "\u202e单位😀", **full,
+             "standard": ["六无六净"] * 6 + [None, "六净"], "since": pd.Timestamp("2026-01-01T16:00")}
+        )  # fmt: skip
+    if table == "inspections":
+        seen = ["文明巷", "中山街", "滨河小区", "北巷", "江滨路"]
+        days = pd.Timestamp("2026-04-06T02:00") + pd.to_timedelta(np.arange(10) % 5, unit="D")
+        return pd.DataFrame(
+            {"inspection_id": [f"J{k}" for k in range(10)], "unit": seen * 2, "inspected_at": days,
+             "level": "daily", "item": ["暴露垃圾"] * 6 + [None] * 4, "findings": [5] * 6 + [0] * 4,
+             "inspector": "赵举报", "note": "电话 13912345678"}
+        )  # fmt: skip
+    if table == "tasks":
+        return pd.DataFrame(
+            {"task_id": ["H1", "H2"], "state": ["handling", "handling"], "owner": ["=住建局", "城管😀"],
+             "helpers": ["电信公司、供电公司 13912345678", None], "handler": "赵举报",
+             "due_at": [pd.NaT, pd.Timestamp("2026-12-01T01:00")]}
+        )  # fmt: skip
     # Reports: a crowd in the south-west, hostile texts, a stretch, a yard and two without a place.
     n = 90
     at = np.concatenate([random.uniform(0, 150, (50, 2)), random.uniform(0, 600, (n - 50, 2))])
@@ -104,7 +139,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     folder = tmp_path_factory.mktemp("export") / "workspace"
     workspace = Workspace.create(folder, Settings(name="测试镇", crs=CRS, synthetic=True))
     with workspace.changing() as change:
-        for table in ("communities", "areas", "cells", "lanes", "facilities", "reports"):
+        for table in TABLES:
             importing.merge(change, table, rows(table))
         change.finish("import", "reports", "test", Merged(0, 0, 0), 0)
     return workspace

@@ -40,6 +40,10 @@ PROMISED = {
     "facilities": "facility_id name kind standard floor_m2 capacity lon lat",
     "communities": "community_id name reports open overdue",
     "areas": "area_id name reports open overdue",
+    "units": "unit_id name kind community_id demonstration lon lat",
+    "duties": "lane_id role person organisation post hours standard complete",
+    "ranking": "period unit_id unit_kind score rank reward deductions",
+    "tasks": "task_id report_id lane_id owner due_at state overdue_h",
 }
 PRIVATE = ("13912345678", "赵举报", "0939-8212345", "18809391234")
 
@@ -85,7 +89,7 @@ def test_a_layer_comes_back_as_it_went(
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
     found = read(path, layer)
-    key = expected.columns[0]
+    key = next(name for name in expected if expected[name].is_unique)
     if ending == ".kml":  # it has a name of its own, and texts under another's field
         found = found.rename(columns={"Name": "name", "description2": "description"})
     if ending == ".fgb":  # ordered by place
@@ -106,8 +110,8 @@ def test_a_layer_comes_back_as_it_went(
             assert (moments.dropna() == want.dropna().dt.tz_convert("UTC")).all()
         elif name != "description":
             assert _texts(have) == _texts(want)
-    if ending == ".zip" and layer in ("reports", "facilities"):  # kinds apart: see below
-        return
+    if ending == ".zip" and expected.geometry.geom_type.str.removeprefix("Multi").nunique() > 1:
+        return  # kinds apart: see test_shapefile.py
     pairs = list(zip(expected.geometry, found.geometry, strict=True))
     assert all((a is None) == (b is None) for a, b in pairs)
     for a, b in pairs:
@@ -176,7 +180,7 @@ def test_hostile_texts_stay_texts(ending: str, made: Made, hostile: dict[str, st
 
 @pytest.mark.parametrize("ending", [*VECTOR, ".xlsx", ".csv"])
 def test_no_personal_data_leaves(ending: str, made: Made) -> None:
-    for layer in ("reports", "facilities"):
+    for layer in ("reports", "facilities", "units", "duties", "tasks"):
         path = made(layer, f"{layer}{ending}")
         content = path.read_bytes()
         if zipfile.is_zipfile(path):
