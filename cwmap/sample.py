@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cwmap import importing
+from cwmap import importing, photos
 from cwmap.demo import make, write_files
 from cwmap.demo.ground import CRS
 from cwmap.demo.town import NAME
@@ -32,6 +32,8 @@ def fill(
     workspace = Workspace.open(folder)
     _check_empty(workspace)
     town = make(reports=reports, seed=seed, days=days)
+    for photo in town.photos:  # before the rows that name them
+        photos.keep(folder, photo)
     with workspace.changing() as change:
         _check_empty(workspace)  # by now it may not be
         change.set(name=town.name, synthetic=True)

@@ -30,7 +30,7 @@ REPORT_HEADERS = {
     "report_id": "任务号", "category": "小类", "reported_at": "发现时间", "status": "状态", "lon": "COORDX",
     "lat": "COORDY", "street": "街道", "community": "社区", "lane_name": "所在巷道", "address": "事发位置",
     "description": "问题描述", "source": "信息来源", "department": "主责部门", "due_at": "处置截止时间",
-    "closed_at": "结案时间", "reporter": "上报人", "phone": "联系电话",
+    "closed_at": "结案时间", "reporter": "上报人", "phone": "联系电话", "photo": "处置前照片",
 }  # fmt: skip
 FIXED = datetime(2026, 10, 31)
 """Written into files instead of the clock, so that the same town gives the same files."""
@@ -200,7 +200,17 @@ def _wide_duties(town: DemoTown, path: Path) -> None:
 def _units(town: DemoTown, path: Path) -> None:
     """Shapes as WKT text, as a spreadsheet can hold them."""
     rows, table = town.tables["units"], TABLES["units"]
-    names = ["unit_id", "name", "kind", "community_id", "demonstration", "address", "note"]
+    names = [
+        "unit_id",
+        "name",
+        "kind",
+        "community_id",
+        "demonstration",
+        "address",
+        "note",
+        "photo_before",
+        "photo_after",
+    ]
     columns = {
         table[n].header: rows[n].map(lambda v, n=n: table[n].shown(v), na_action="ignore")
         for n in names

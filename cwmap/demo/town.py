@@ -17,12 +17,14 @@ from cwmap.demo import (
     dirt,
     inspections,
     people,
+    pictures,
     plan,
     tasks,
     units,
 )
 from cwmap.demo.ground import CRS
 from cwmap.demo.reports import reports_frame
+from cwmap.photos import Photo
 
 NAME = "示例镇（依武都河谷地形虚构）"
 
@@ -34,7 +36,7 @@ class DemoTown:
     tables: by name in `cwmap.tables`, with their filled columns; a place is the column `geometry`
     (EPSG:4326, None where a report has no coordinates) instead of lon, lat, wkt. Times are UTC
     without zone, as the store keeps them; missing values are None, NaN or NaT.
-    events: what was done to tasks (`Change.record`).
+    events: what was done to tasks (`Change.record`). photos: drawn pictures that the tables name.
     truth: JSON-able: `clusters` that were planted, `gaps`, faults of the `duties`, `parameters` and
     counts of what is odd.
     """
@@ -43,6 +45,7 @@ class DemoTown:
     crs: str
     tables: dict[str, pd.DataFrame | gpd.GeoDataFrame]
     events: pd.DataFrame
+    photos: list[Photo]
     truth: dict[str, Any]
 
 
@@ -69,12 +72,14 @@ def make(*, reports: int = 20_000, seed: int = 1, days: int = 540) -> DemoTown:
     tables["duties"] = people.unit_duties(tables["duties"], tables["units"])
     tables["inspections"] = inspections.inspections_frame(drawn, tables, days, streams[5])
     tables["tasks"], events = tasks.tasks_frame(table, streams[6])
+    events, photos = pictures.hang(tables, events)
     first = causes.LAST_DAY - pd.Timedelta(days=days - 1)
     return DemoTown(
         NAME,
         CRS,
         tables,
         events,
+        photos,
         {
             "parameters": {
                 "reports": reports, "seed": seed, "days": days,
