@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,6 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from cwmap import units
 from cwmap.duties import EXPECTED, FIVE, SINGLE, register, shown
 from cwmap.town import Town
-from geo.coordinates import transform_geometries
 
 DAY = (7 * 60, 18 * 60)
 """Minutes of the day in which a lane should have somebody on it; the office may say otherwise."""
@@ -90,25 +90,25 @@ def _missing(held: pd.DataFrame, lanes: pd.DataFrame) -> pd.DataFrame:
 
 def _contradictions(held: pd.DataFrame) -> pd.DataFrame:
     """Posts for one that have two holders on the same day."""
-    single = held[held["role"].isin(SINGLE)].assign(shown=shown)
-    several = single.groupby(["unit", "role"], sort=False).filter(
-        lambda rows: rows["holder"].nunique() > 1
-    )
-    found = several.drop_duplicates(["unit", "role", "holder"]).groupby(
-        ["unit", "name", "role"], sort=False
-    )
-    return found["shown"].agg("、".join).rename("holders").reset_index()
+    pairs = held[held["role"].isin(SINGLE)].drop_duplicates(["place", "post_key"])
+    several = pairs[pairs.duplicated(["place", "role"], keep=False)].assign(shown=shown)
+    found = several.groupby(["unit", "name", "role"], sort=False)["shown"].agg("、".join)
+    return found.rename("holders").reset_index()
 
 
 def _of_holders(town: Town, held: pd.DataFrame) -> pd.DataFrame:
     """Each holder of a role: units and metres."""
-    length = units.units(town)["length_m"]
-    each = held.drop_duplicates(["role", "holder", "unit"]).assign(shown=shown)
-    each = each.assign(metres=length.reindex(each["unit"]).fillna(0).to_numpy(float))
-    grouped = each.groupby(["role", "holder"], sort=False)
-    return grouped.agg(
-        name=("shown", "first"), units=("unit", "size"), metres=("metres", "sum")
-    ).reset_index()
+    each = held.drop_duplicates(["post_key", "place"])
+    length = np.nan_to_num(units.units(town)["length_m"].to_numpy(float))[each["place"]]
+    group, _ = pd.factorize(each["post_key"])
+    first = each.drop_duplicates("post_key")
+    return pd.DataFrame(
+        {
+            "role": first["role"].to_numpy(object), "holder": first["holder"].to_numpy(object),
+            "name": shown(first).to_numpy(object), "units": np.bincount(group),
+            "metres": np.bincount(group, length),
+        }
+    )  # fmt: skip
 
 
 def _overloaded(town: Town, held: pd.DataFrame) -> pd.DataFrame:
@@ -121,22 +121,33 @@ def _overloaded(town: Town, held: pd.DataFrame) -> pd.DataFrame:
 
 def _scattered(town: Town, held: pd.DataFrame) -> pd.DataFrame:
     """Holders whose units lie in groups that are far apart: the widest link that joins them."""
-    frame = units.units(town)
-    metric = transform_geometries(frame.geometry.to_numpy(object), "EPSG:4326", town.settings.crs)
-    shapes = pd.Series(metric, frame.index, dtype=object)
-    each = held.drop_duplicates(["role", "holder", "unit"]).assign(shown=shown)
-    found = []
-    for (role, holder), rows in each.groupby(["role", "holder"], sort=False):
-        placed = shapes.reindex(rows["unit"]).dropna().to_numpy(object)
-        gap = widest_gap_m(placed)
+    shapes = units.shapes_m(town)
+    each = held.drop_duplicates(["post_key", "place"])
+    place, key = each["place"].to_numpy(), each["post_key"].to_numpy()
+    order = np.argsort(key, kind="stable")
+    known: dict[tuple[int, ...], float] = town.kept("unit gaps", dict)  # few change from day to day
+    far: list[tuple[int, int, float]] = []
+    for rows in np.split(order, np.flatnonzero(np.diff(key[order])) + 1):
+        places = tuple(sorted(place[rows].tolist()))
+        gap = known.get(places)
+        if gap is None:
+            gap = known[places] = widest_gap_m(shapes[list(places)])
         if gap > APART_M:
-            found.append((role, holder, rows["shown"].iloc[0], len(rows), gap))
-    table = pd.DataFrame(found, columns=["role", "holder", "name", "units", "gap_m"])
+            far.append((int(rows[0]), len(rows), gap))
+    first = each.iloc[[at for at, _, _ in far]]
+    table = pd.DataFrame(
+        {
+            "role": first["role"].to_numpy(object), "holder": first["holder"].to_numpy(object),
+            "name": shown(first).to_numpy(object), "units": [n for _, n, _ in far],
+            "gap_m": [gap for _, _, gap in far],
+        }
+    )  # fmt: skip
     return table.sort_values("gap_m", ascending=False, ignore_index=True)
 
 
 def widest_gap_m(shapes: Shapes) -> float:
     """The longest link of the shortest tree that joins shapes (metric), 0 for fewer than two."""
+    shapes = shapes[~shapely.is_missing(shapes)]
     if len(shapes) < 2:
         return 0.0
     apart = shapely.distance(shapes[:, None], shapes[None, :])
@@ -166,8 +177,9 @@ def _hours(held: pd.DataFrame, lanes: pd.DataFrame) -> tuple[pd.DataFrame, pd.Da
     for unit, found in zip(mine["unit"], parsed, strict=True):
         by_unit.setdefault(unit, []).extend(found)
     free = {unit: left_of_day(found) for unit, found in by_unit.items() if found}
+    names = lanes["name"].to_dict()
     rows = [
-        (unit, lanes.loc[unit, "name"], "、".join(_clock(s) for s in left),
+        (unit, names[unit], "、".join(_clock(s) for s in left),
          sum(b - a for a, b in left))
         for unit, left in free.items() if left
     ]  # fmt: skip
@@ -176,13 +188,14 @@ def _hours(held: pd.DataFrame, lanes: pd.DataFrame) -> tuple[pd.DataFrame, pd.Da
     return table, mine.loc[~told, ["unit", "name", "role", "hours"]].reset_index(drop=True)
 
 
-def spans(text: object) -> list[tuple[int, int]]:
-    """Hours as people write them → minutes of the day, from and to; [] where none are named.
+@lru_cache(maxsize=4096)
+def spans(text: object) -> tuple[tuple[int, int], ...]:
+    """Hours as people write them → minutes of the day, from and to; () where none are named.
 
     06:00-12:00、14时至18时30分; past midnight is split. 全天 and 24小时 are the whole day.
     """
     if not isinstance(text, str):
-        return []
+        return ()
     found: list[tuple[int, int]] = []
     for a, am, b, bm in _SPAN.findall(text):
         start, end = int(a) * 60 + int(am or 0), int(b) * 60 + int(bm or 0)
@@ -190,8 +203,8 @@ def spans(text: object) -> list[tuple[int, int]]:
             continue
         found += [(start, end)] if start < end else [(start, 24 * 60), (0, end)]
     if not found and _ROUND_THE_CLOCK.search(text):
-        return [(0, 24 * 60)]
-    return [span for span in found if span[0] < span[1]]
+        return ((0, 24 * 60),)
+    return tuple(span for span in found if span[0] < span[1])
 
 
 def left_of_day(found: list[tuple[int, int]]) -> list[tuple[int, int]]:

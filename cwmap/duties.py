@@ -48,7 +48,8 @@ class Register:
     rows: one a unit, role and holder, ordered by unit, role, since: unit (`cwmap.units`), lane_id
     (None for other units), name, the columns of the table with since and until as days (NaT: open),
     until as it follows from the next holder too; holder: who it is, whatever the spelling of the
-    row; complete: all of `FIVE` are filled in. unknown: rows of the table whose place is not on the
+    row; complete: all of `FIVE` are filled in; post_key: a number for each role and holder, −1 for
+    nobody; place: position in `cwmap.units.units`. unknown: rows of the table whose place is not on the
     map.
     """
 
@@ -84,10 +85,12 @@ def _register(town: Town) -> Register:
     rows["lane_id"] = rows["unit"].str.partition("/")[2].astype(object).where(is_lane, None)
     rows["holder"] = _holders(rows)
     rows["complete"] = _complete(rows)
+    rows["post_key"] = rows.groupby(["role", "holder"], dropna=True).ngroup()
+    rows["place"] = frame.index.get_indexer(rows["unit"])
     rows["order"] = rows["role"].map(ROLES.index)
     rows = rows.sort_values(["unit", "order", "since", "duty_id"], na_position="first")
     rows["until"] = _ends(rows)
-    chosen = ["unit", "lane_id", "name", "kind", *_COLUMNS, "holder", "complete"]
+    chosen = ["unit", "lane_id", "name", "kind", *_COLUMNS, "holder", "complete", "post_key", "place"]
     return Register(rows[chosen].reset_index(drop=True), unknown.drop(columns="unit"))
 
 

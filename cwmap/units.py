@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import shapely
 
@@ -69,12 +70,19 @@ def centres(town: Town) -> pd.DataFrame:
 
 
 def _centres(town: Town) -> pd.DataFrame:
-    frame = units(town)
-    shapes = transform_geometries(
-        frame.geometry.to_numpy(object), "EPSG:4326", town.settings.crs
-    )
-    inside = shapely.point_on_surface(shapes)
-    return pd.DataFrame({"x": shapely.get_x(inside), "y": shapely.get_y(inside)}, frame.index)
+    inside = shapely.point_on_surface(shapes_m(town))
+    columns = {"x": shapely.get_x(inside), "y": shapely.get_y(inside)}
+    return pd.DataFrame(columns, units(town).index)
+
+
+def shapes_m(town: Town) -> npt.NDArray[np.object_]:
+    """The units' shapes in the town's metres, in the order of `units`; None without one."""
+
+    def make() -> npt.NDArray[np.object_]:
+        degrees = units(town).geometry.to_numpy(object)
+        return transform_geometries(degrees, "EPSG:4326", town.settings.crs)
+
+    return town.kept("unit shapes", make)
 
 
 def find(town: Town, texts: pd.Series) -> pd.Series:

@@ -206,7 +206,7 @@ def test_two_at_the_same_time_are_a_contradiction(workspace: Workspace, boxes: l
     ],
 )  # fmt: skip
 def test_hours_as_people_write_them(text: str | None, minutes: list[tuple[int, int]]) -> None:
-    assert coverage.spans(text) == minutes
+    assert list(coverage.spans(text)) == minutes
 
 
 SPANS = st.lists(
