@@ -13,7 +13,9 @@ if __name__ == "__main__":  # Streamlit draws a page
             "duties": ("pages/duties.py", "责任"),
             "assessment": ("pages/assessment.py", "考核"),
             "tasks": ("pages/tasks.py", "任务"),
+            "gaps": ("pages/gaps.py", "缺口"),
             "reports": ("pages/reports.py", "问题清单"),
+            "meeting": ("pages/meeting.py", "会议"),
             "data": ("pages/data.py", "数据"),
         }
     )

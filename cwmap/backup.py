@@ -19,13 +19,14 @@ from cwmap.errors import WorkspaceError
 from cwmap.store import FILE, Workspace
 
 MANIFEST = "cwmap.json"
-PHOTOS = "photos"
+FOLDERS = ("photos", "rules", "agenda")
+"""What lies beside the store and belongs to it; in their folders `history` earlier versions."""
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 _UNFINISHED = ".cwmap-"  # a folder that a killed backup or restore may leave behind
 
 
 def backup(workspace: Workspace, target: Path) -> dict[str, object]:
-    """Write the workspace to one zip file: a consistent copy of the store and the photos.
+    """Write the workspace to one zip file: a consistent copy of the store, the photos, rules and agendas.
 
     The target is replaced only when the copy is complete. Viewers and imports go on meanwhile.
     """
@@ -40,8 +41,7 @@ def backup(workspace: Workspace, target: Path) -> dict[str, object]:
             ):
                 live.backup(still)
             members = {FILE: copy}
-            photos = sorted((workspace.folder / PHOTOS).glob("*"))
-            members |= {f"{PHOTOS}/{path.name}": path for path in photos if path.is_file()}
+            members |= _beside(workspace.folder)
             manifest = {
                 "version": __version__,
                 "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -109,7 +109,7 @@ def _unpack(source: Path, scratch: Path) -> int:
                 raise ValueError("no store")
             for name, digest in manifest["sha256"].items():
                 path = scratch.joinpath(*_parts(name))
-                path.parent.mkdir(exist_ok=True)
+                path.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(name) as packed, path.open("xb") as plain:
                     shutil.copyfileobj(packed, plain)
                 if _digest(path) != digest:
@@ -130,10 +130,18 @@ def _unpack(source: Path, scratch: Path) -> int:
         ) from error
 
 
+def _beside(folder: Path) -> dict[str, Path]:
+    """Name in the archive → file, of all that lies beside the store."""
+    files = (path for name in FOLDERS for path in sorted((folder / name).rglob("*")))
+    named = {path.relative_to(folder).as_posix(): path for path in files if path.is_file()}
+    return {n: p for n, p in named.items() if n.count("/") == 1 or n.split("/")[1] == "history"}
+
+
 def _parts(name: str) -> tuple[str, ...]:
     """Where a member goes; ValueError for a name that leads anywhere else, on any system."""
     parts = PurePosixPath(name).parts
-    ours = parts == (FILE,) or (len(parts) == 2 and parts[0] == PHOTOS)
+    inside = len(parts) == 2 or (len(parts) == 3 and parts[1] == "history")
+    ours = parts == (FILE,) or (inside and parts[0] in FOLDERS)
     if not ours or any(part in ("..", "") or part != PureWindowsPath(part).name for part in parts):
         raise ValueError(name)
     return parts

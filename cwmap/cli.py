@@ -251,6 +251,31 @@ def boards(
     say(result, as_json, [f"已写出 {len(made):,} 块公示牌（{size}）：{file}"])
 
 
+@app.command()
+@click.argument("file", type=_FILE, metavar="文件")
+@workspace_option
+@click.option("--one-page", is_flag=True, help="只印一页 A4（PDF）")
+@filter_options
+@json_option
+def brief(file: Path, workspace: Path, one_page: bool, as_json: bool, **words: str) -> None:
+    """写会议通报，按筛选条件：文件名以 .pdf、.pptx、.docx 或 .html 结尾。"""
+    from cwmap import brief as briefs
+    from cwmap.filters import Filter
+    from cwmap.store import Workspace
+    from cwmap.town import open_town
+
+    question = Filter.from_query({k: v.replace("，", ",") for k, v in words.items()})
+    briefs.check(file.suffix.lower(), one_page)
+    store = Workspace.open(workspace)
+    step("汇总数字", 0.1)
+    found = briefs.brief(open_town(store), store, question)
+    step("排版", 0.6)
+    done = briefs.write(found, file, one_page=one_page)
+    step("完成", 1.0)
+    result = done.as_dict(file, found)
+    say(result, as_json, [f"已写出通报（{found.period}，{len(found.sections)} 节）：{file}"])
+
+
 @app.command("set")
 @workspace_option
 @click.option("--name", help="城镇名称")
@@ -262,6 +287,7 @@ def boards(
     "--workdays", type=click.Choice(["calendar", "daily"]),
     help="calendar 按国家节假日和调休，daily 天天上班",
 )  # fmt: skip
+@click.option("--review", help="审图号，或“内部使用”，印在地图上")
 @click.option("--phones/--no-phones", "boards_show_phones", default=None, help="公示牌上是否印电话")
 @json_option
 def set_(workspace: Path, as_json: bool, **words: str | bool | None) -> None:

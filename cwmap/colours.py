@@ -54,6 +54,13 @@ STANDING_COLOURS = {
     "dark": {"good": "#58c79c", "fair": "#e9c46a", "bad": "#ff7a68"},
 }
 """In order, to be watched, not in order."""
+VERDICT_COLOURS = {
+    "light": {"gap": "#c0392b", "below_standard": "#8e5ea2", "part": "#e9b949", "met": "#2f9e77",
+              "unknown": "#9aa7b0"},
+    "dark": {"gap": "#ff7a68", "below_standard": "#bb8fce", "part": "#e9c46a", "met": "#58c79c",
+             "unknown": "#5d6b75"},
+}  # fmt: skip
+"""Verdict of `cwmap.gaps` → colour."""
 CLASSES = len(RAMPS["light"])
 _SERIES = (1.0, 2.0, 5.0)
 _STEPS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 8.0)

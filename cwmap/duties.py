@@ -81,9 +81,10 @@ def _register(town: Town) -> Register:
     frame = units.units(town)
     rows["name"] = frame["name"].reindex(rows["unit"]).to_numpy(object)
     rows["kind"] = frame["kind"].reindex(rows["unit"]).to_numpy(object)
-    is_lane = rows["unit"].str.startswith("lanes/").to_numpy(bool)
-    rows["lane_id"] = rows["unit"].str.partition("/")[2].astype(object).where(is_lane, None)
-    rows["holder"] = _holders(rows)
+    named = [str(unit).partition("/") for unit in rows["unit"]]
+    lanes = [lane if layer == "lanes" else None for layer, _, lane in named]
+    rows["lane_id"] = pd.Series(lanes, rows.index, dtype=object)
+    rows["holder"] = pd.Series(_holders(rows), rows.index, dtype=object)
     rows["complete"] = _complete(rows)
     rows["post_key"] = rows.groupby(["role", "holder"], dropna=True).ngroup()
     rows["place"] = frame.index.get_indexer(rows["unit"])

@@ -107,7 +107,7 @@ def export(
     if ending == ".kml" and system.name not in ("EPSG:4326", "EPSG:4490", *_OFFSETS):
         raise CwmapError(f"KML 只能用经纬度，不能用 {crs}；请去掉坐标系选项，或换一种格式。")
     frame = layer_frame(town, workspace, layer, question, bandwidth_m)
-    notes = (*_doubts(system, town), *layer_notes(town, layer, question))
+    notes = (*_doubts(system, town), *layer_notes(town, layer, question, workspace))
     out = Outgoing(
         layer, _moved(frame, system, crs), layer_columns(town, layer),
         symbology(layer, frame, town.categories.groups),

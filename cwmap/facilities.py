@@ -22,7 +22,13 @@ MEASURES = {
     "radius": ("服务半径", "米"), "spacing": ("间距", "米"), "density": ("设置密度", "座/平方公里"),
     "floor": ("建筑面积", "平方米"), "floor_per_1000": ("每千人建筑面积", "平方米"),
 }  # fmt: skip
-_MOST = {"radius": 20_000.0, "spacing": 5_000.0, "density": 1e4, "floor": 1e6, "floor_per_1000": 1e5}
+_MOST = {
+    "radius": 20_000.0,
+    "spacing": 5_000.0,
+    "density": 1e4,
+    "floor": 1e6,
+    "floor_per_1000": 1e5,
+}
 
 
 @dataclass(frozen=True)
@@ -244,7 +250,9 @@ def _norm(entry: Entry) -> Norm:
         entry.text("standard"), entry.text("clause"), entry.text("source"), entry.flag("verified"),
     )  # fmt: skip
     if measure != "spacing" and (norm.roads or norm.lanes):
-        entry.fail("roads 和 lanes 只用于间距（spacing）；请删去。", "roads" if norm.roads else "lanes")
+        entry.fail(
+            "roads 和 lanes 只用于间距（spacing）；请删去。", "roads" if norm.roads else "lanes"
+        )
     entry.done()
     return norm
 

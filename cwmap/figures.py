@@ -39,7 +39,7 @@ class Summary:
 
     @property
     def in_time_share(self) -> float | None:
-        """按期处置率: fixed in time ÷ (fixed at a known time + open and overdue)."""
+        """本期按期率: fixed in time ÷ (fixed at a known time + open and overdue)."""
         return self.in_time / self.judged if self.judged else None
 
 

@@ -12,7 +12,7 @@ from cwmap.worktime import Calendar
 
 LABELS = {
     "name": "城镇名称", "office": "办公室", "hotline": "监督电话", "address": "看板网址", "hours": "上班时间",
-    "workdays": "工作日", "boards_show_phones": "公示牌印电话",
+    "workdays": "工作日", "boards_show_phones": "公示牌印电话", "review": "审图号",
 }  # fmt: skip
 WORKDAYS = {"calendar": "国家节假日和调休", "daily": "天天上班"}
 _LONGEST = 60

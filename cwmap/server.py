@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.pages_manager import PagesManager
 
-from cwmap import __version__, clusters, figures
+from cwmap import __version__, api, clusters, figures
 from cwmap.colours import even_breaks, heat_png
 from cwmap.errors import CwmapError
 from cwmap.filters import Filter
@@ -116,6 +116,7 @@ def routes() -> list[BaseRoute]:
         Route("/cwmap/reports.json", _answer(_reports)),
         Route("/cwmap/photos/{name}", _answer(_photo)),
         Route("/cwmap/health", _answer(_health)),
+        *api.routes(open_keeper),
     ]
 
 

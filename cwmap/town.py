@@ -67,6 +67,15 @@ class View:
     rows: Slice
 
 
+@dataclass(eq=False)
+class _Answer:
+    """An answer that is kept, or is being made by who holds the lock."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    made: bool = False
+    value: Any = None
+
+
 @dataclass(frozen=True, eq=False)
 class Town:
     """See the module. Layers are GeoDataFrames in EPSG:4326, indexed and ordered by id.
@@ -81,7 +90,7 @@ class Town:
     registers: dict[str, pd.DataFrame]
     reports: Reports
     cube: Cube
-    _kept: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict, repr=False)
+    _kept: OrderedDict[Hashable, _Answer] = field(default_factory=OrderedDict, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @property
@@ -105,15 +114,20 @@ class Town:
         return self.reports.as_of
 
     def kept(self, key: Hashable, make: Callable[[], T]) -> T:
-        """An answer that is kept as long as the town, among the last `KEPT`; made once."""
-        with self._lock:  # one at a time: two viewers who ask the same share the answer
-            if key not in self._kept:
-                self._kept[key] = make()
-                while len(self._kept) > KEPT:
-                    self._kept.popitem(last=False)
+        """An answer that is kept as long as the town, among the last `KEPT`; made once.
+
+        Two viewers who ask the same share the answer; who asks something else does not wait.
+        """
+        with self._lock:
+            answer = self._kept.setdefault(key, _Answer())
             self._kept.move_to_end(key)
-            answer: T = self._kept[key]
-            return answer
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        with answer.lock:
+            if not answer.made:
+                answer.value, answer.made = make(), True
+        value: T = answer.value
+        return value
 
     def view(self, question: Filter) -> View:
         """What a filter means here; `UnknownName` for a category or place that does not exist."""

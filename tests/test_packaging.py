@@ -51,8 +51,10 @@ def test_the_wheel_holds_both_packages_and_what_lies_beside_them(wheel: Path) ->
     packages = files_under("cwmap", "geo")
     assert packages <= held
     assert {"cwmap/cli.py", "cwmap/ui/static/vendor/leaflet/leaflet.js"} <= packages
-    beside = files_under("app.py", "pages", "data/norms", "data/demo", ".streamlit/config.toml")
-    for folder in ("pages/", "data/norms/", "data/demo/"):
+    beside = files_under(
+        "app.py", "pages", "data/norms", "data/print", "data/demo", ".streamlit/config.toml"
+    )
+    for folder in ("pages/", "data/norms/", "data/print/", "data/demo/"):
         assert any(name.startswith(folder) for name in beside), folder
     assert {f"cwmap/_shipped/{name}" for name in beside} <= held
     other = held - packages - {f"cwmap/_shipped/{name}" for name in beside}

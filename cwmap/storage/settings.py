@@ -21,7 +21,8 @@ class Settings:
     office, hotline: as printed on boards. address: where people reach the dashboard, as
     http://10.1.2.3:8501. hours: of the office, 24-hour clock. workdays: `calendar` for China's
     workdays with holidays and shifted days, `daily` for every day of the week. boards_show_phones:
-    whether a printed lane board carries phone numbers. accounts: see `cwmap.access`.
+    whether a printed lane board carries phone numbers. review: the map review number (审图号) or the
+    words in its place, printed on every map. accounts: see `cwmap.access`.
     """
 
     name: str = "未命名城镇"
@@ -35,6 +36,7 @@ class Settings:
     hours: str = "08:30-12:00,14:30-18:00"
     workdays: str = "calendar"
     boards_show_phones: bool = False
+    review: str = "内部使用"
     accounts: list[dict[str, str]] = field(default_factory=list, repr=False)
 
 

@@ -41,8 +41,8 @@ def metrics(town: Town) -> None:
          "所选时间内上报、至今待处理或处置中的问题数"),
         ("超期未办", f"{s.overdue:,}", "件", f"<small>{overdue_share}</small>",
          f"待办中已过处置时限的问题数（截至 {town.as_of:%Y-%m-%d}）；时限按工作时间计"),
-        ("按期处置率", share, "", f"<small>{s.in_time:,} / {s.judged:,} 件</small>" if s.judged else "",
-         "按期处置数 ÷ 应处置数；应处置数 = 已处置且办结时间已知的 + 超期未办的"),
+        ("本期按期率", share, "", f"<small>{s.in_time:,} / {s.judged:,} 件</small>" if s.judged else "",
+         "本期上报的问题里：按期处置的 ÷（已处置且办结时间已知的 + 超期未办的）"),
     ]  # fmt: skip
     st.html(
         '<div class="cw-metrics">'

@@ -16,14 +16,15 @@ WHOLE_TOWN = ""
 
 def draw(town: Town) -> None:
     """The panel on the left. Each control shows the state and, when used, changes it."""
-    _period(town)
+    period(town)
     _categories(town)
     _status(town)
     _place(town)
     _source(town)
 
 
-def _period(town: Town) -> None:
+def period(town: Town) -> None:
+    """The period alone."""
     st.html('<h3 class="cw-h">时间</h3>')
     st.session_state["w-period"] = (
         "own" if st.session_state.get("own") else state.period_name(state.question(), town)

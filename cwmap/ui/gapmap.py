@@ -25,32 +25,45 @@ WORDS = {
     "gap": "不到一半有服务", "below_standard": "过半，但只有未达标的", "part": "过半有达标服务",
     "met": "全部有达标服务",
 }  # fmt: skip
-EMPTY = "没有已知的住处"
+SPACING_WORDS = {
+    "gap": "不到一半路侧间距符合", "part": "过半路侧间距符合", "met": "全部路侧间距符合",
+}  # fmt: skip
+EMPTY = "没有可评的"
 _PLAIN_M = 3.0  # outlines of service areas are smoothed by this much
-_DOTS = 100  # more facilities than this are dots
+_FAINT = 0.22
+_DOTS = 60  # more facilities than this are dots
 
 Painted = dict[str, Any]
+Chosen = tuple[str, str | None]
+"""The layer that is judged and the place of it in hand."""
 
 
-def painted(town: Town, norms: Norms, facility: Facility, norm: Norm | None, spot: str | None) -> Painted:
+def painted(
+    town: Town, norms: Norms, facility: Facility, norm: Norm | None, chosen: Chosen
+) -> Painted:
     """The map of the verdicts: cells by the share that is served, with what serves them."""
     frame = gaps.served(town, norms, facility, norm, "cells")
     classes = gaps.verdicts(frame, norms.majority)
     unit = UNITS[gaps.unit_of(town, norms, norm)]
+    good, bad = ("达标服务", "，未达标 {:.0%}") if norm else ("间距符合", "")
     said = [
-        EMPTY if np.isnan(share) else f"{total:,.0f} {unit}，达标服务 {share:.0%}，未达标 {half / total:.0%}"
+        EMPTY if np.isnan(share) else f"{total:,.0f} {unit}，{good} {share:.0%}{bad.format(half / total)}"
         for total, share, half in zip(
             frame["total"], frame["share"], frame["below_standard"], strict=True
         )
     ]  # fmt: skip
     counts = gaps.demand(town, facility, state.question(), "cells")["demand"]
-    base = cells(town, pd.Series(classes, frame.index), VERDICT_COLOURS, CLASSES, counts, said, spot)
+    base = cells(
+        town, pd.Series(classes, frame.index), VERDICT_COLOURS, CLASSES, counts, said, chosen
+    )
+    if not norm:
+        base["cells"]["opacity"] = _FAINT  # the stretches themselves are drawn over it
     return base | around(town, norms, facility, norm)
 
 
 def cells(
     town: Town, classes: pd.Series, ramps: Mapping[str, Mapping[str, str]], order: Sequence[str],
-    counts: pd.Series, said: Sequence[str], spot: str | None,
+    counts: pd.Series, said: Sequence[str], chosen: Chosen,
 ) -> Painted:  # fmt: skip
     """Cells of named classes, the area in hand outlined."""
     codes = [order.index(c) if c in order else -1 for c in classes]
@@ -60,11 +73,11 @@ def cells(
         "classes": "".join("-" if k < 0 else str(k) for k in codes),
         "colours": {theme: [ramp[c] for c in order] for theme, ramp in ramps.items()},
         "counts": [int(n) for n in counts], "rates": [None] * len(codes), "unit": "",
-        "words": spoken, "said": [at[s] for s in said], "opacity": 0.62, "edge": True,
+        "words": spoken, "said": [at[s] for s in said], "opacity": 0.5, "edge": True,
     }  # fmt: skip
     found = town_map.classed_state("cells", values, state.look(), (), state.flight(town))
-    if spot:
-        found["chosen"] = {"layer": gaps.judged_layer(town), "ids": [spot]}
+    if chosen[1]:
+        found["chosen"] = {"layer": chosen[0], "ids": [chosen[1]]}
     return found
 
 

@@ -16,9 +16,9 @@ from streamlit_folium import st_folium
 from cwmap import agenda, server, telling
 from cwmap.agenda import Agenda, Step
 from cwmap.captions import SYNTHETIC
+from cwmap.desk import Desk
 from cwmap.errors import CwmapError
-from cwmap.telling import Desk
-from cwmap.ui import account, choices, meetingmap, meetingplan
+from cwmap.ui import choices, meetingmap, meetingplan
 from cwmap.ui import map as town_map
 from cwmap.ui.assets import asset_url, localize
 
@@ -29,7 +29,7 @@ def draw() -> None:
     """The stage, or the arranging of it where the address asks for that."""
     if "edit" in st.query_params:
         st.session_state.pop("meeting", None)  # what is arranged is shown anew
-        meetingplan.draw()
+        meetingplan.page()
     else:
         _stage()
 
@@ -38,7 +38,11 @@ def _stage() -> None:
     name = st.query_params.get("agenda", "")
     held = st.session_state.get("meeting")
     if held is None or held["asked"] != (name, choices.theme()):
-        held = _open(name)
+        try:
+            held = _open(name)
+        except CwmapError as error:
+            meetingplan.page(str(error))
+            return
     with st.container(key="cw-stage"), st.container(key="cw-map"):
         m = town_map.base_map(held["desk"].town)
         localize(m, always=[asset_url(file) for file in _SCRIPTS])
@@ -80,7 +84,6 @@ def prepared(desk: Desk, plan: Agenda) -> dict[str, Any]:
         "revision": desk.town.revision,
         "asOf": str(desk.town.as_of),
         "badge": SYNTHETIC if desk.town.settings.synthetic else "",
-        "mayEdit": account.viewer().may_edit,
     }
 
 

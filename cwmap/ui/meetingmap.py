@@ -6,13 +6,14 @@ import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import streamlit as st
 
-from cwmap import assessment, duties, figures
+from cwmap import assessment, duties, figures, telling
 from cwmap.colours import (
     RAMPS,
     SCORE_COLOURS,
@@ -22,12 +23,15 @@ from cwmap.colours import (
     even_breaks,
     heat_png,
 )
+from cwmap.desk import Desk
 from cwmap.spots import spots
-from cwmap.telling import Desk, Told
+from cwmap.tables import TABLES
+from cwmap.telling import Told
 from cwmap.ui import dutymap, legend, scoremap, state, tasklist
 from cwmap.ui import map as town_map
 from cwmap.ui.choices import Choices, theme
 from cwmap.ui.look import Look
+from cwmap.ui.scene import FACILITY_ICONS
 
 State = dict[str, Any]
 Legend = dict[str, Any]
@@ -41,7 +45,10 @@ def shown(desk: Desk, told: Told) -> tuple[State, Legend | None]:
     the single reports, which the map asks for by its window, are left out.
     """
     painted, key = _PAINTERS[told.page](desk, told)
-    return painted | {"reports": None, "fly": None, "chosen": _chosen(told, painted)}, key
+    painted |= {"reports": None, "fly": None, "chosen": _chosen(told, painted)}
+    if told.facilities:
+        painted["marks"] = [_marks(desk, told)]
+    return painted, key
 
 
 def bare() -> State:
@@ -50,13 +57,32 @@ def bare() -> State:
 
 
 def bounds(desk: Desk, told: Told) -> list[list[float]] | None:
-    """South-west and north-east of the places of a step; None where it has none."""
-    layer, ids = told.places
-    shapes = desk.town.layers[layer].geometry if layer else None
-    if shapes is None or not shapes.index.isin(ids).any():
+    """South-west and north-east of the places and facilities of a step; None where it has none."""
+    wanted = [told.places, ("facilities", told.facilities)]
+    shapes = [_shapes(desk, layer, ids) for layer, ids in wanted if ids]
+    found = pd.concat(shapes) if shapes else None
+    if found is None or found.empty:
         return None
-    west, south, east, north = shapes[shapes.index.isin(ids)].total_bounds
+    west, south, east, north = found.total_bounds
     return [[south, west], [north, east]]
+
+
+def _shapes(desk: Desk, layer: str, ids: Sequence[str]) -> gpd.GeoSeries:
+    shapes = desk.town.layers[layer].geometry
+    return shapes[shapes.index.isin(ids) & shapes.notna()]
+
+
+def _marks(desk: Desk, told: Told) -> dict[str, Any]:
+    """Facilities as marks, with their names."""
+    colour = STANDING_COLOURS["light"]["good"]
+    items = []
+    for place, shape in _shapes(desk, "facilities", told.facilities).items():
+        at = shape.representative_point()
+        kind = desk.town.layers["facilities"]["kind"][place]
+        name = figures.place_name(desk.town, "facilities", str(place))
+        said = TABLES["facilities"]["kind"].shown(kind)
+        items.append([at.y, at.x, 0, name, said, place, FACILITY_ICONS.get(kind, "设")])
+    return {"layer": "facilities", "colours": {"light": [colour], "dark": [colour]}, "items": items}
 
 
 def _chosen(told: Told, painted: State) -> Any:
@@ -70,15 +96,17 @@ def _town(desk: Desk, told: Told) -> tuple[State, Legend | None]:
     if look.surface == "none":
         return painted, None
     if look.surface == "heat":
-        density = figures.heat(town, told.question, look.bandwidth_m or figures.bandwidths_m(town)[2])
+        density = figures.heat(
+            town, told.question, look.bandwidth_m or figures.bandwidths_m(town)[2]
+        )
         steps = even_breaks(float(np.max(density, initial=0.0)))
         image = base64.b64encode(heat_png(density, steps, theme())).decode()
         painted["heat"]["data"] = f"data:image/png;base64,{image}"
     else:
         steps = painted[look.surface]["steps"]
-    labels = ["", *(f"{step:g}" for step in steps)] if steps else []
+    labels = [f"不到 {steps[0]:g}", *(f"{step:g}" for step in steps)] if steps else []
     title = f"{legend.TITLES[look.surface]}（{town_map.UNITS[look.surface]}）"
-    return painted, _boxes(title, RAMPS["light"], RAMPS["dark"], labels)
+    return painted, _boxes(title, RAMPS, labels)
 
 
 def _spots(desk: Desk, told: Told) -> tuple[State, Legend | None]:
@@ -88,28 +116,17 @@ def _spots(desk: Desk, told: Told) -> tuple[State, Legend | None]:
     chosen = next((s.unit_ids for s in found.items if choice.spot in s.unit_ids), ())
     look = replace(Look.from_query(told.look), picked=None)
     painted = town_map.hotspot_state(found.found, look, chosen)
-    labels = [f"{'热' if c.startswith('hot') else '冷'} {c[-2:]}%" for c in SPOT_COLOURS["light"]]
-    ramps = (list(SPOT_COLOURS[t].values()) for t in ("light", "dark"))
-    return painted, _boxes("比全镇平均明显偏多（热）、偏少（冷）", *ramps, labels)
+    labels = [f"{c[-2:]}%" for c in SPOT_COLOURS["light"]]
+    return painted, _boxes("问题明显偏多（红）、偏少（蓝）的把握", _lists(SPOT_COLOURS), labels)
 
 
 def _scores(desk: Desk, told: Told) -> tuple[State, Legend | None]:
-    period = {
-        "day": lambda day: assessment.Period(day, day), "month": assessment.month_of
-    }.get(told.look.get("view", ""), assessment.week_of)  # fmt: skip
-    ranking = assessment.ranking(desk.town, desk.scoring, period(_day(desk, told)))
+    period = telling.scored_period(desk, told.look)
+    ranking = assessment.ranking(desk.town, desk.scoring, period)
     with _looking(told):
         painted = scoremap.painted(desk.town, ranking)
     labels = [f"不到 {SCORE_STEPS[0]}", *(f"{s} 起" for s in SCORE_STEPS)]
-    ramps = (list(SCORE_COLOURS[t].values()) for t in ("light", "dark"))
-    return painted, _boxes("得分（不着色的没有检查）", *ramps, labels)
-
-
-def _day(desk: Desk, told: Told) -> date:
-    try:
-        return min(date.fromisoformat(told.look.get("on", "")), desk.inspected)
-    except ValueError:
-        return desk.inspected
+    return painted, _boxes("得分（不着色的没有检查）", _lists(SCORE_COLOURS), labels)
 
 
 def _tasks(desk: Desk, told: Told) -> tuple[State, Legend | None]:
@@ -152,12 +169,14 @@ def _looking(told: Told) -> Iterator[None]:
 
 
 def _standing(title: str, labels: Sequence[str]) -> Legend:
-    return _boxes(title, *(list(STANDING_COLOURS[t].values()) for t in ("light", "dark")), labels)
+    return _boxes(title, _lists(STANDING_COLOURS), labels)
 
 
-def _boxes(
-    title: str, light: Sequence[str], dark: Sequence[str], labels: Sequence[str]
-) -> Legend:
+def _lists(colours: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:
+    return {theme: list(named.values()) for theme, named in colours.items()}
+
+
+def _boxes(title: str, ramps: Mapping[str, Sequence[str]], labels: Sequence[str]) -> Legend:
     """Where nothing is coloured (no labels), the title alone."""
-    boxes = list(zip(light, dark, labels, strict=True)) if labels else []
+    boxes = list(zip(ramps["light"], ramps["dark"], labels, strict=True)) if labels else []
     return {"title": title, "boxes": boxes}

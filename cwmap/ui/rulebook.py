@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from cwmap import rewards, routing, rulefile, sampling, scoring, server
+from cwmap import facilities, rewards, routing, rulefile, sampling, scoring, server
 from cwmap.errors import CwmapError
 from cwmap.ui import account, frame, words
 
@@ -33,6 +33,7 @@ BOOKS = {
     "rewards": Book("奖惩规则", rewards.FILE, rewards.save),
     "routing": Book("派遣规则", routing.FILE, _save_routing),
     "sampling": Book("抽样规则", sampling.FILE, sampling.save),
+    "facilities": Book("配置标准", facilities.FILE, facilities.save),
 }
 HEIGHT_PX = 620
 

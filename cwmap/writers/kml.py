@@ -44,10 +44,10 @@ def _about(out: Outgoing) -> Iterator[str]:
 
 
 def _style(name: str, entry: Class) -> str:
-    point = bool(entry.mark)
-    edge, width = (entry.colour, 4.0) if point else (entry.edge, max(1.0, entry.edge_px))
-    opacity = 0.25 if point else entry.opacity
-    icon = f"<IconStyle>{_leaf('color', _abgr(entry.colour))}</IconStyle>" if point else ""
+    outlined = entry.mark and not entry.fills
+    edge, width = (entry.colour, 4.0) if outlined else (entry.edge, max(1.0, entry.edge_px))
+    opacity = 0.25 if outlined else entry.opacity
+    icon = f"<IconStyle>{_leaf('color', _abgr(entry.colour))}</IconStyle>" if entry.mark else ""
     return (
         f'<Style id="{name}">{icon}'
         f"<LineStyle>{_leaf('color', _abgr(edge))}{_leaf('width', f'{width:g}')}</LineStyle>"

@@ -11,21 +11,22 @@ import pandas as pd
 import shapely
 
 from cwmap import emerging, figures, hotspots
-from cwmap.errors import CwmapError, UnknownName
+from cwmap.errors import UnknownName
 from cwmap.filters import Filter
 from cwmap.privacy import masked
-from cwmap.store import Workspace, column, read_table, revision_of
-from cwmap.tables import AREAS, CELLS, COMMUNITIES, FACILITIES, LANES, REPORTS, Column
-from cwmap.town import LATE, OPEN, Town
+from cwmap.store import Workspace
+from cwmap.tables import AREAS, CELLS, COMMUNITIES, FACILITIES, LANES, UNITS, Column
+from cwmap.town import Town
+from cwmap.writers import cases, missing, rosters
 from geo.coordinates import transform_geometries
 from geo.heat import contours, nice_levels
 
 LAYERS: dict[str, str] = {
     "reports": "问题", "lanes": "巷道", "cells": "网格", "heat": "热力", "facilities": "设施",
-    "communities": "社区", "areas": "片区",
+    "units": "责任单元", "communities": "社区", "areas": "片区", "duties": "责任", "ranking": "考核排名",
+    "tasks": "任务", "gaps": "缺口", "sites": "选址",
 }  # fmt: skip
 HEAT_STEPS = 6
-_ASKED = 20_000  # ids that one query asks for; more are picked from the whole table
 # Characters that no program shows and XML forbids.
 _UNSEEN = dict.fromkeys([*(c for c in range(32) if chr(c) not in "\t\n\r"), 0xFFFE, 0xFFFF])
 
@@ -40,15 +41,9 @@ _RATES = (
     Column("rate_per_1000", "每千人问题数", "number"),
 )
 _COLUMNS: dict[str, tuple[Column, ...]] = {
-    "reports": (
-        REPORTS["report_id"], Column("category", "类别代码", "id"), Column("category_name", "问题类别"),
-        Column("group", "问题分组", "choice"), REPORTS["reported_at"], REPORTS["status"],
-        REPORTS["due_at"],
-        Column("overdue", "超期未办", "choice", labels={"yes": "是", "no": "否"}),
-        REPORTS["closed_at"], REPORTS["lane_id"], REPORTS["lane_name"], REPORTS["cell_id"],
-        REPORTS["community_id"], REPORTS["area_id"], REPORTS["placed_by"], REPORTS["distance_m"],
-        REPORTS["description"], REPORTS["address"], REPORTS["source"], REPORTS["department"],
-    ),
+    **cases.COLUMNS,
+    **rosters.COLUMNS,
+    **missing.COLUMNS,
     "lanes": (
         LANES["lane_id"], LANES["name"], LANES["community_id"], LANES["length_m"], LANES["area_m2"],
         *_COUNTS, Column("rate_per_100m", "每百米问题数", "number"),
@@ -74,6 +69,10 @@ _COLUMNS: dict[str, tuple[Column, ...]] = {
         FACILITIES["facility_id"], FACILITIES["name"], FACILITIES["kind"], FACILITIES["standard"],
         FACILITIES["floor_m2"], FACILITIES["capacity"], FACILITIES["address"],
     ),
+    "units": (
+        UNITS["unit_id"], UNITS["name"], UNITS["kind"], COMMUNITIES["community_id"],
+        UNITS["demonstration"], UNITS["address"], UNITS["note"],
+    ),
     "communities": (
         COMMUNITIES["community_id"], COMMUNITIES["name"], COMMUNITIES["area_m2"], *_COUNTS, *_RATES,
     ),
@@ -93,9 +92,10 @@ def layer_name(word: str) -> str:
 def layer_columns(town: Town, layer: str) -> tuple[Column, ...]:
     """Columns of a layer in order, with the Chinese words for their values."""
     groups = {group.key: group.name for group in town.categories.groups}
-    return (
-        *(replace(c, labels=groups) if c.name == "group" else c for c in _COLUMNS[layer]), *_PLACE
-    )  # fmt: skip
+    columns = _COLUMNS[layer]
+    if layer in cases.COLUMNS:
+        columns = tuple(replace(c, labels=groups) if c.name == "group" else c for c in columns)
+    return (*columns, *_PLACE)
 
 
 def layer_frame(
@@ -103,17 +103,20 @@ def layer_frame(
 ) -> gpd.GeoDataFrame:
     """Rows of a layer for a filter: columns as `layer_columns` and geometry, in EPSG:4326.
 
-    Reports are those of the filter, in the order of their days, with their own shapes (None for
-    those without a place), local times and no personal data: phone numbers in texts are masked.
-    Other layers are whole, and count the reports of the filter. lon, lat: a point in each shape.
+    Reports and tasks are those of the filter, as `case_frame`. Other layers are whole, and count
+    the reports of the filter; duties and ranking are of its end (`cwmap.writers.rosters`).
     `UnknownName` for a layer, category or place that does not exist.
     """
     layer = layer_name(layer)
-    if layer == "reports":
-        rows = _reports(town, workspace, question)
+    if layer in cases.COLUMNS:
+        return case_frame(town, workspace, layer, town.selected(town.view(question)))
+    if layer in rosters.COLUMNS:
+        rows = rosters.roster_rows(town, workspace, layer, question)
+    elif layer in missing.COLUMNS:
+        rows = missing.missing_rows(town, workspace, layer, question)
     elif layer == "heat":
         rows = _bands(town, question, bandwidth_m)
-    elif layer == "facilities":
+    elif layer in ("facilities", "units"):
         rows = pd.DataFrame(town.layers[layer]).reset_index()
     elif layer == "lanes":
         rows = figures.lanes(town, question).assign(geometry=_shapes(town, layer)).reset_index()
@@ -128,6 +131,25 @@ def layer_frame(
         counted = figures.places(town, question, layer)
         own = pd.DataFrame(town.layers[layer])
         rows = own.join(counted.drop(columns=own.columns, errors="ignore")).reset_index()
+    return _framed(town, layer, rows)
+
+
+def case_frame(
+    town: Town, workspace: Workspace, layer: str, chosen: cases.Positions
+) -> gpd.GeoDataFrame:
+    """Rows of `reports` or `tasks` at these positions in `town.reports`, as `layer_frame` gives them.
+
+    The reports' own shapes, None for those without a place; local times. `cases.Outdated` if the
+    store holds another revision.
+    """
+    return _framed(town, layer, cases.case_rows(town, workspace, layer, chosen))
+
+
+def _framed(town: Town, layer: str, rows: pd.DataFrame) -> gpd.GeoDataFrame:
+    """The columns of a layer, without personal data: phone numbers in texts are masked.
+
+    lon, lat: a point in each shape.
+    """
     shapes = shapely.force_2d(rows["geometry"].to_numpy(object))
     inner = shapely.point_on_surface(shapes)
     rows = rows.assign(lon=shapely.get_x(inner), lat=shapely.get_y(inner))
@@ -144,10 +166,19 @@ def _typed(values: pd.Series, like: Column) -> pd.Series:
     return text
 
 
-def layer_notes(town: Town, layer: str, question: Filter) -> tuple[str, ...]:
-    """How a layer was computed, from how many reports, and what its reader must know."""
-    if layer in ("reports", "facilities"):
+def layer_notes(
+    town: Town, layer: str, question: Filter, workspace: Workspace | None = None
+) -> tuple[str, ...]:
+    """How a layer was computed, from how many reports, and what its reader must know.
+
+    workspace: whose own rules count, else the shipped ones.
+    """
+    if layer in ("reports", "tasks", "facilities", "units"):
         return ()
+    if layer in rosters.COLUMNS:
+        return rosters.roster_notes(town, layer, question)
+    if layer in missing.COLUMNS:
+        return missing.missing_notes(town, workspace, layer, question)
     if layer == "heat":
         here = np.isfinite(town.reports.x[town.selected(town.view(question))])
         return (
@@ -163,30 +194,6 @@ def layer_notes(town: Town, layer: str, question: Filter) -> tuple[str, ...]:
         return (f"{number}；{people}",)
     found, over_time = hotspots.hotspots(town, question), emerging.emerging(town, question)
     return (people, found.caption, *found.notes, over_time.caption, *over_time.notes)
-
-
-def _reports(town: Town, workspace: Workspace, question: Filter) -> pd.DataFrame:
-    chosen = town.selected(town.view(question))
-    ids = town.reports.ids[chosen]
-    where = column("report_id", "reports").in_(ids.tolist()) if len(ids) <= _ASKED else None
-    wanted = [c.name for c in REPORTS.stored if c in _COLUMNS["reports"]]
-    with workspace.reading() as connection:
-        if revision_of(connection) != town.revision:
-            raise CwmapError("数据刚刚有更新；请稍候几秒，再导出一次。")
-        rows = read_table(connection, REPORTS, [*wanted, "category", "geometry"], where)
-    rows = rows.set_index("report_id", drop=False).loc[ids]
-    late = np.isin(town.reports.status[chosen], OPEN) & (town.reports.lateness[chosen] == LATE)
-    zone = town.settings.timezone
-    times = {
-        name: rows[name].dt.tz_localize("UTC").dt.tz_convert(zone)
-        for name in ("reported_at", "due_at", "closed_at")
-    }
-    lane = rows["lane_id"].map(town.layers["lanes"]["name"]).fillna(rows["lane_name"])
-    return rows.assign(
-        **times, lane_name=lane, overdue=np.where(late, "yes", "no"),
-        category_name=rows["category"].map(town.categories.name),
-        group=rows["category"].map(lambda code: town.categories.group_of(code).key),
-    )  # fmt: skip
 
 
 def _bands(town: Town, question: Filter, bandwidth_m: float | None) -> pd.DataFrame:

@@ -22,6 +22,11 @@ from cwmap.writers.symbology import Symbology
 INVENTED = "全部内容为虚构，不得用于工作"
 INTERNAL = "内部工作用图；向社会公开展示前须依法送审并标注审图号"
 
+POINTS = ("reports", "tasks", "facilities", "units", "sites")
+"""Layers of points, in the main."""
+UNFILTERED = ("facilities", "units", "duties", "ranking")
+"""Layers among which a filter of reports does not choose, and in which it counts nothing."""
+
 
 @dataclass(frozen=True)
 class Outgoing:
@@ -46,7 +51,7 @@ class Outgoing:
         """The kinds of shapes in it, in the order of GEOMETRIES; of an empty one those it would have."""
         dimensions = shapely.get_dimensions(self.frame.geometry.to_numpy(object))
         found = [kind for at, kind in enumerate(GEOMETRIES) if (dimensions == at).any()]
-        return found or ["point" if self.layer in ("reports", "facilities") else "polygon"]
+        return found or ["point" if self.layer in POINTS else "polygon"]
 
     @property
     def about(self) -> list[tuple[str, str]]:
@@ -82,7 +87,7 @@ def facts_of(
     marks += [SYNTHETIC] if town.settings.synthetic else []
     title = LAYERS[layer] + (f"（{'，'.join(marks)}）" if marks else "")
     facts: dict[str, Any] = {"title": title, "layer": layer, "town": town.settings.name}
-    if layer != "facilities":  # a filter of reports does not choose among facilities
+    if layer not in UNFILTERED:
         start, end = question.start or town.first_day, question.end or town.as_of
         facts |= {
             "filter": question.to_query(), "period": [str(start), str(end)],

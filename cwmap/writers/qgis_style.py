@@ -125,7 +125,7 @@ def _symbol(entry: Class, geometry: Geometry, name: str) -> ET.Element:
             symbol, "SimpleLine", line_color=_rgba(entry.colour), line_width=_mm(4),
             capstyle="round", joinstyle="round",
         )  # fmt: skip
-    elif entry.mark:  # what is drawn as a point elsewhere
+    elif entry.mark and not entry.fills:  # what is drawn as a point elsewhere
         _layer(
             symbol, "SimpleFill", color=_rgba(entry.colour, 0.25), outline_color=_rgba(entry.colour),
             outline_width=_mm(4), joinstyle="round",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,9 +11,21 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cwmap.colours import RAMPS, breaks
+from cwmap import duties
+from cwmap.colours import (
+    CATEGORICAL,
+    RAMPS,
+    SCORE_COLOURS,
+    SCORE_STEPS,
+    STANDING_COLOURS,
+    VERDICT_COLOURS,
+    breaks,
+)  # fmt: skip
+from cwmap.gaps import VERDICTS
 from cwmap.norms import Group
-from cwmap.tables import FACILITY_KIND
+from cwmap.siting import SOURCES
+from cwmap.tables import FACILITY_KIND, UNIT_KIND
+from cwmap.writers.cases import LIGHT_NAMES
 
 RATES = {"lanes": "rate_per_100m", "cells": "rate_per_ha"}
 _ICONS = {
@@ -25,6 +38,7 @@ _ICONS = {
 _RAMP = RAMPS["light"]
 _GROUND, _WHITE = "#f4f3ee", "#ffffff"
 _FACILITY, _BELOW_STANDARD = "#2b6777", "#b2182b"
+_DONE = "#8b8f93"  # a task that is dealt with
 # Of a place without a report: a lane as on the base map, a cell left clear.
 _NOTHING = {"lanes": ("#ffffff", "#d8d4c8", 1.0), "cells": ("#ffffff", "#d8d4c8", 0.0)}
 _OPACITY = {"lanes": 0.95, "cells": 0.72}
@@ -35,7 +49,8 @@ _OUTLINE = {"communities": ("#8b8f93", 1.0, True), "areas": ("#0f6e6e", 2.2, Fal
 class Class:
     """One entry of the legend. Its `value`, or its numbers from `lower` to `upper`, both included.
 
-    `opacity` is of the fill; `mark` and `icon` (one character) are of points.
+    `opacity` is of the fill; `mark` and `icon` (one character) are of points. Areas of a class with
+    a mark are pale with a strong outline, unless it `fills` them.
     """
 
     label: str
@@ -50,6 +65,34 @@ class Class:
     mark: Literal["", "circle", "square"] = ""
     size_px: float = 0.0
     icon: str = ""
+    fills: bool = False
+
+
+def _marks(names: Mapping[str, str], colours: Iterable[str], *, fills: bool = False) -> list[Class]:
+    """A class for each word, in the order of the colours."""
+    return [
+        Class(
+            name, colour, _WHITE, word, opacity=0.95, mark="circle", size_px=12, fills=fills
+        )
+        for (word, name), colour in zip(names.items(), colours, strict=False)
+    ]  # fmt: skip
+
+
+_STANDING = tuple(STANDING_COLOURS["light"].values())
+_NAMED = {
+    "units": ("kind", _marks(UNIT_KIND.labels, CATEGORICAL["light"])),
+    "tasks": ("light", _marks(LIGHT_NAMES, (*_STANDING, _DONE))),
+    "duties": ("standing", _marks(duties.WORDS, _STANDING, fills=True)),
+    "sites": ("source", _marks(SOURCES, CATEGORICAL["light"])),
+    "gaps": (
+        "verdict",
+        [
+            Class(VERDICTS[word], colour, _WHITE, word, opacity=0.5, edge_px=1.5)
+            for word, colour in VERDICT_COLOURS["light"].items()
+        ],
+    ),
+}
+"""Layers coloured by the words of one column, with their classes."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +131,30 @@ def symbology(layer: str, frame: gpd.GeoDataFrame, groups: tuple[Group, ...]) ->
     if layer == "facilities":
         key = frame["kind"] + np.where(frame["standard"] == "no", "-no", "")
         return _values("\"kind\" || if(\"standard\"='no', '-no', '')", key, _facility_classes())
+    if layer in _NAMED:
+        attribute, kinds = _NAMED[layer]
+        return _values(attribute, frame[attribute], kinds)
+    if layer == "ranking":
+        return _scores(frame["score"])
     colour, width, dashed = _OUTLINE[layer]
     outline = Class("", colour, colour, opacity=0.0, edge_px=width, dashed=dashed)
     return Symbology("one", "", (outline,), np.zeros(len(frame), np.intp))
+
+
+def _scores(scores: pd.Series) -> Symbology:
+    """A score in the classes of the page; as texts, for lanes and points share them."""
+    colours = SCORE_COLOURS["light"]
+    labels = (f"{SCORE_STEPS[0]:g} 分以下", *(f"{step:g} 分起" for step in SCORE_STEPS))
+    names = dict(zip(colours, labels, strict=True))
+    steps = reversed(list(zip(list(colours)[1:], SCORE_STEPS, strict=True)))
+    cases = " ".join(f"WHEN \"score\">={step:g} THEN '{key}'" for key, step in steps)
+    at = np.searchsorted(SCORE_STEPS, scores.to_numpy(float), side="right")
+    words = pd.Series(np.array(list(colours), object)[at], scores.index, dtype="str")
+    return _values(
+        f"CASE {cases} ELSE '{next(iter(colours))}' END",
+        words,
+        _marks(names, colours.values(), fills=True),
+    )
 
 
 def _rate_classes(layer: str, rates: pd.Series) -> list[Class]:

@@ -38,7 +38,9 @@ def rows(demo_workspace: Workspace, demo_town: Town) -> pd.DataFrame:
     limits = [categories.limit(code) for code in frame["category"]]
     which = np.arange(len(frame))
     limited = Calendar().due(frame["reported_at"].to_numpy(), limits, which)
-    due = frame["due_at"].fillna(pd.Series(limited, frame.index))
+    granted = demo_town.registers["tasks"].set_index("task_id")["due_at"]
+    due = frame["report_id"].map(granted).fillna(frame["due_at"])  # what was granted comes first
+    due = due.fillna(pd.Series(limited, frame.index))
     closed = frame["status"].isin(["fixed", "verified"])
     local = frame["reported_at"].dt.tz_localize("UTC").dt.tz_convert(ZONE)
     return frame.assign(

@@ -96,13 +96,13 @@ def test_a_package_is_refused_before_anything_is_compiled(template, monkeypatch)
 
 
 def test_a_letter_without_a_glyph_is_named_and_not_printed_as_a_box(template):
-    content = {"rows": [{"text": "好"}], "text": "王\ue123某"}
+    content = {"rows": [{"text": "好"}], "text": "王\U000f1234某"}
     for make in (lambda n: render(n, content, dated=DAY), lambda n: pictures(n, content)):
         with pytest.raises(CwmapError) as told:
             make(template(SHOWN))
         message = str(told.value)
-        assert "U+E123" in message
-        assert "“王\ue123某”" in message
+        assert "U+F1234" in message
+        assert "“王\U000f1234某”" in message
         assert "“好”" not in message
 
 

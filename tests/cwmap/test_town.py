@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -269,3 +270,29 @@ def wait_for(condition: Callable[[], bool]) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+def test_a_slow_answer_holds_nobody_up_and_is_made_once(demo_town: Town) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    made: list[str] = []
+
+    def slow() -> str:
+        begun.set()
+        assert go_on.wait(20)
+        made.append("slow")
+        return "slow"
+
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(demo_town.kept, "a slow question", slow)
+        assert begun.wait(20)
+        assert demo_town.kept("another question", lambda: "quick") == "quick"
+        second = pool.submit(demo_town.kept, "a slow question", slow)
+        go_on.set()
+        assert (first.result(20), second.result(20)) == ("slow", "slow")
+    assert made == ["slow"]
+
+
+def test_an_answer_that_failed_is_asked_again(demo_town: Town) -> None:
+    with pytest.raises(ZeroDivisionError):
+        demo_town.kept("a question that fails", lambda: 1 // 0)
+    assert demo_town.kept("a question that fails", lambda: 1) == 1

@@ -21,7 +21,7 @@ def test_from_what_is_missing_to_the_people_of_a_lane(
     assert screen.text(".cw-figure b") == f"{found.filled_share:.1%}"
     assert (
         screen.state()["lanes"]["classes"].count("0")
-        == (duties.labels(town, "complete") == "whole").sum()
+        == (duties.lane_labels(town, "complete") == "whole").sum()
     )
 
     page.get_by_role("radio", name=re.compile("^一岗两人")).click()
@@ -41,7 +41,7 @@ def test_from_what_is_missing_to_the_people_of_a_lane(
 
     page.get_by_role("radio", name="网格员", exact=True).click()
     screen.settled()
-    labels = duties.labels(town, "grid_officer")
+    labels = duties.lane_labels(town, "grid_officer")
     mine = labels[first["unit"].partition("/")[2]]
     chosen = screen.state()["chosen"]["ids"]
     assert set(chosen) == set(labels.index[(labels == mine).to_numpy()])

@@ -124,7 +124,7 @@ def same_as_python(screen: Screen, served: Served, question: Filter) -> None:
     s = figures.summary(town, question)
     assert screen.metrics() == {
         "本期新增": f"{s.reports:,}", "待办": f"{s.open:,}", "超期未办": f"{s.overdue:,}",
-        "按期处置率": f"{s.in_time_share:.0%}",
+        "本期按期率": f"{s.in_time_share:.0%}",
     }  # fmt: skip
     rows = town_rows(served)
     assert question.start

@@ -12,9 +12,9 @@
     const outline = { renderer: cw.border, pane: "cw-outline", interactive: false };
     const live = { renderer: cw.live, pane: "cw-live", bubblingMouseEvents: false };
 
-    function tip(path, name, said) {
+    function tip(path, name, said, above = 0) {
       return path.bindTooltip(`<b>${escape(name)}</b><br>${escape(said)}`,
-        { direction: "top", opacity: 1, className: "cw-tip" });
+        { direction: "top", opacity: 1, className: "cw-tip", offset: [0, -above] });
     }
 
     function mark(item, colours) {
@@ -39,7 +39,7 @@
 
     function stretch(item, colour) {
       const [line, name, said, id] = item;
-      return tip(L.polyline(line, { ...live, color: colour, weight: 5, opacity: 0.9 }), name, said)
+      return tip(L.polyline(line, { ...live, color: colour, weight: 3, opacity: 0.9 }), name, said)
         .on("click", () => cw.pick("lanes", id));
     }
 
@@ -47,7 +47,7 @@
       const icon = L.divIcon({ className: "", iconSize: [34, 44], iconAnchor: [17, 42],
         html: `<div class="cw-pin"><b>${escape(place.number)}</b></div>` });
       const marker = L.marker(place.at, { icon, draggable: true, autoPan: true, zIndexOffset: 1000, title: "" });
-      return tip(marker, place.name, place.said).on("dragend", () => {
+      return tip(marker, place.name, place.said, 40).on("dragend", () => {
         const at = marker.getLatLng();
         cw.pick("pin", `${place.number}@${at.lat.toFixed(6)},${at.lng.toFixed(6)}`);
       });

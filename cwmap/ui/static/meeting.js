@@ -16,7 +16,7 @@
   const TOOLS = [
     ["back", "‹ 上一步", "← 或 PageUp"], ["next", "下一步 ›", "→ 或 PageDown"], ["laser", "激光笔", "L；按住鼠标也行"],
     ["draw", "画笔", "D"], ["clear", "擦除", "C"], ["pin", "留住笔迹", "P：下一步不擦"], ["blank", "黑屏", "B 或 ."],
-    ["refresh", "更新数据", "R"], ["screen", "全屏", "F"], ["edit", "编排", "E"], ["leave", "退出", "Esc"],
+    ["refresh", "更新数据", "R"], ["screen", "全屏", "F"], ["edit", "议程", "E"], ["leave", "退出", "Esc"],
   ];
 
   const host = (() => {
@@ -31,6 +31,15 @@
     return element;
   }
 
+  /* The frame may not lead its page elsewhere; a link on the page may. */
+  function go(url) {
+    const link = host.document.createElement("a");
+    link.href = url;
+    host.document.body.append(link);
+    link.click();
+    link.remove();
+  }
+
   function Stage(cw) {
     this.cw = cw;
     this.at = -1;
@@ -43,6 +52,8 @@
     cw.map.dragging.disable();      // pressing the mouse points
     cw.map.doubleClickZoom.disable();
     cw.map.keyboard.disable();
+    // The map does not move under the hand: nothing is drawn beyond its edge, which halves a step.
+    for (const renderer of [cw.ground, cw.live, cw.border]) renderer.options.padding = 0;
     this.build();
     this.ink = new Ink(cw, this.root);
     this.listen();
@@ -63,7 +74,7 @@
     this.said = make("p", "cm-said", root);
     this.key = make("div", "cm-key", root);
     this.pictures = make("div", "cm-pictures", root);
-    this.note = make("div", "cm-note", root, "有新数据，按 R 更新");
+    this.note = make("div", "cm-note", root);
     this.note.hidden = true;
     this.tools = make("nav", "cm-tools", root);
     this.buttons = {};
@@ -79,17 +90,17 @@
     this.cw.map.invalidateSize(false);
   };
 
-  /* A meeting: {steps, at, revision, asOf, badge, mayEdit}. Taken again with new data, the step stays. */
+  /* A meeting: {steps, at, revision, asOf, badge}. Taken again with new data, the step stays. */
   Stage.prototype.take = function (meeting) {
     const again = this.meeting && this.meeting.revision !== meeting.revision;
     if (this.meeting && !again) return;
     this.meeting = meeting;
     this.badge.textContent = meeting.badge;
     this.badge.hidden = !meeting.badge;
-    this.buttons.edit.hidden = !meeting.mayEdit;
     this.note.hidden = true;
     this.waiting = false;
     this.preload();
+    this.rehearse();
     this.show(this.at < 0 ? meeting.at : this.at);
   };
 
@@ -106,6 +117,15 @@
         image.decode().catch(() => {});
         this.kept.push(image);
       }
+    }
+  };
+
+  /* Each view is laid out once before the talk: what the browser does for the first time is slow. */
+  Stage.prototype.rehearse = function () {
+    for (const step of this.meeting.steps) {
+      this.cw.paintState = step.map;
+      this.look(step);
+      this.cw.paint(step.map);
     }
   };
 
@@ -131,7 +151,8 @@
     const map = this.cw.map;
     if (step.at) map.setView([step.at[0], step.at[1]], step.at[2], { animate: false });
     else if (step.bounds) {
-      map.fitBounds(step.bounds, { padding: [70, 70], maxZoom: 16.5, animate: false });
+      map.fitBounds(step.bounds, { paddingTopLeft: [60, 60], maxZoom: 16.5, animate: false,
+        paddingBottomRight: [60, this.key.offsetHeight + 40] });  // not beneath the legend
     } else this.cw.goHome(false);
   };
 
@@ -223,8 +244,8 @@
     const over = new AbortController(), on = { capture: true, signal: over.signal };
     const places = host === window ? [window] : [host, window];
     for (const place of places) {
-      place.addEventListener("keydown", (event) => this.key_(event, true), on);
-      place.addEventListener("keyup", (event) => this.key_(event, false), on);
+      place.addEventListener("keydown", (event) => this.onKey(event, true), on);
+      place.addEventListener("keyup", (event) => this.onKey(event, false), on);
     }
     window.addEventListener("pagehide", () => { over.abort(); clearInterval(this.looking); });
     window.addEventListener("pointermove", (event) => this.moved(event), on);
@@ -240,7 +261,7 @@
   };
 
   /* Streamlit has keys of its own (R, C): on the stage they are the presenter's. */
-  Stage.prototype.key_ = function (event, down) {
+  Stage.prototype.onKey = function (event, down) {
     const word = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const act = KEYS[word], field = event.target && event.target.closest;
     if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -280,10 +301,16 @@
   };
 
   Stage.prototype.refresh = function () {
-    this.note.textContent = "正在更新…";
-    this.note.hidden = false;
     this.waiting = true;
-    this.pick("meeting", "refresh");
+    this.news().then((revision) => {
+      if (revision === this.meeting.revision) {
+        this.say("已是最新数据");
+        setTimeout(() => { this.waiting = false; this.note.hidden = true; }, IDLE_MS);
+      } else {
+        this.say("正在更新…");
+        this.pick("meeting", "refresh");
+      }
+    });
   };
 
   Stage.prototype.screen = function () {
@@ -293,11 +320,10 @@
   };
 
   Stage.prototype.edit = function () {
-    if (!this.meeting.mayEdit) return;
     const url = new URL(host.location.href);
     url.searchParams.delete("step");
     url.searchParams.set("edit", "1");
-    host.location.assign(url);
+    go(url);
   };
 
   /* Esc takes back one thing at a time; only then it leaves. */
@@ -306,7 +332,7 @@
     else if (this.ink.on) this.draw();
     else if (this.pointing) this.laser();
     else if (host.document.fullscreenElement) host.document.exitFullscreen();
-    else host.location.assign(new URL("./", host.location.href.split(/[?#]/)[0]));
+    else go(new URL("./", host.location.href.split(/[?#]/)[0]));
   };
 
   Stage.prototype.moved = function (event) {
@@ -326,9 +352,21 @@
 
   Stage.prototype.ask = function () {
     if (!this.meeting || this.waiting) return;
-    fetch(`${SERVER}health`).then((answer) => (answer.ok ? answer.json() : null)).then((now) => {
-      if (now && !this.waiting) this.note.hidden = now.revision === this.meeting.revision;
-    }).catch(() => {});  // a server that is away has no news
+    this.news().then((revision) => {
+      if (this.waiting || revision === null) return;
+      if (revision === this.meeting.revision) this.note.hidden = true;
+      else this.say("有新数据，按 R 更新");
+    });
+  };
+
+  /* The server's revision; null where it is away, which is no news. */
+  Stage.prototype.news = () => fetch(`${SERVER}health`)
+    .then((answer) => (answer.ok ? answer.json() : null)).then((now) => now && now.revision)
+    .catch(() => null);
+
+  Stage.prototype.say = function (text) {
+    this.note.textContent = text;
+    this.note.hidden = false;
   };
 
   /* ---- drawing on the map: strokes stay on their places ---- */

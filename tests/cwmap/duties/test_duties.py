@@ -251,3 +251,17 @@ def test_a_filter_counts_only_its_own_reports(demo_town: Town) -> None:
     rows = duties.register(demo_town).on(demo_town.as_of)
     one = rows[(rows["holder"] == load.index[0]) & (rows["role"] == "cleaner")]
     assert load["metres"].iloc[0] == pytest.approx(metres[one["unit"]].sum())
+
+
+def test_a_town_without_lanes_and_a_register_that_finds_none(workspace: Workspace) -> None:
+    empty = open_town(workspace)
+    assert coverage.coverage(empty).filled_share is None
+    assert all(duties.labels(empty, mode).empty for mode in duties.MODES)
+    assert duties.load(empty, Filter()).empty
+    with workspace.changing() as change:
+        row = {"duty_id": ["D1"], "lane": ["没有的巷"], "role": ["cleaner"], "person": ["甲"]}
+        importing.merge(change, "duties", pd.DataFrame(row))
+        change.finish("import", "duties", "", Merged(0, 0, 0), 0)
+    town = open_town(workspace)
+    assert duties.register(town).rows.empty
+    assert coverage.coverage(town).unknown["lane"].tolist() == ["没有的巷"]

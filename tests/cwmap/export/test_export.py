@@ -43,6 +43,9 @@ PROMISED = {
     "units": "unit_id name kind community_id demonstration lon lat",
     "duties": "lane_id role person organisation post hours standard complete",
     "ranking": "period unit_id unit_kind score rank reward deductions",
+    "gaps": "area_id facility_kind inside inside_of_standard nearest_m population served served_share"
+    " demand verdict reason",
+    "sites": "facility_kind order lon lat adds_population served_share_after",
     "tasks": "task_id report_id lane_id owner due_at state overdue_h",
 }
 PRIVATE = ("13912345678", "赵举报", "0939-8212345", "18809391234")
@@ -109,7 +112,10 @@ def test_a_layer_comes_back_as_it_went(
             assert moments.isna().equals(want.isna())
             assert (moments.dropna() == want.dropna().dt.tz_convert("UTC")).all()
         elif name != "description":
-            assert _texts(have) == _texts(want)
+            texts = _texts(want)
+            if ending == ".zip":  # 254 bytes, whole characters
+                texts = [text.encode()[:254].decode(errors="ignore") for text in texts]
+            assert _texts(have) == texts
     if ending == ".zip" and expected.geometry.geom_type.str.removeprefix("Multi").nunique() > 1:
         return  # kinds apart: see test_shapefile.py
     pairs = list(zip(expected.geometry, found.geometry, strict=True))

@@ -1,0 +1,5 @@
+"""会议: prepared views, one after the other, for a room; and the arranging of them."""
+
+from cwmap.ui import frame, meeting
+
+frame.sentence(meeting.draw)()
