@@ -8,7 +8,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from cwmap import assessment, coverage, indicators, routing, scoring, steps, tasks
+from cwmap import assessment, coverage, facilities, indicators, routing, scoring, steps, tasks
 from cwmap.coverage import Coverage
 from cwmap.filters import Filter
 from cwmap.spots import Spots, spots
@@ -41,6 +41,11 @@ class Basis:
     def routing(self) -> routing.Routing:
         """The workspace's rules of who answers for what."""
         return routing.load(self.workspace.folder, self.town.categories)
+
+    @cached_property
+    def norms(self) -> facilities.Norms:
+        """The workspace's norms of facilities."""
+        return facilities.load(self.workspace.folder)
 
     @cached_property
     def rules(self) -> scoring.Rules:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from cwmap import assessment, figures, indicators, tasks, units
+from cwmap import assessment, figures, gaps, indicators, tasks, units
 from cwmap.briefing.basis import Basis
 from cwmap.briefing.parts import Column, Figure, Section, Table
 from cwmap.briefing.photos import pairs
@@ -21,6 +21,7 @@ from cwmap.tasks import RED
 from cwmap.town import Town
 
 WORST_SPOTS, WORST_LANES, LISTED, ASKED = 3, 10, 5, 8
+GAP_KINDS = ("market", "toilet", "sorting_station")
 
 
 def overview(basis: Basis) -> Section:
@@ -106,6 +107,34 @@ def lanes(basis: Basis) -> Section:
     return Section(
         "lanes", "问题最多的巷道", sentence, cards, table=Table(columns, rows), map=sheet
     )
+
+
+def missing(basis: Basis) -> Section | None:
+    """缺什么设施: the most urgent gap of each kind of facility, as the page 缺口 judges it."""
+    if basis.town.layers["facilities"].empty or basis.town.layers["lanes"].empty:
+        return None
+    judged = [gaps.gaps(basis.town, basis.norms, kind, basis.question) for kind in GAP_KINDS]
+    found = [(one, one.urgent.iloc[0]) for one in judged if len(one.urgent)]
+    if not found:
+        return Section(
+            "missing", "缺什么设施", "各片区的市场、公厕和分类收集点都在标准的步行距离以内。"
+        )
+    columns = (
+        Column("设施", weight=1.2), Column("片区", weight=1.4), Column("结论", weight=1.2),
+        Column("最近达标（米）", True), Column("达标服务", True, 0.8),
+    )  # fmt: skip
+    rows = tuple(
+        (one.facility.name, str(first["name"]), gaps.VERDICTS[first["verdict"]], _whole(first["nearest_m"]),
+         "—" if pd.isna(first["served_share"]) else f"{first['served_share']:.0%}")
+        for one, first in found
+    )  # fmt: skip
+    points = tuple(str(first["reason"]) for _, first in found)
+    sentence = f"最要紧的缺口：{points[0]}"
+    return Section("missing", "缺什么设施", sentence, points=points[1:], table=Table(columns, rows))
+
+
+def _whole(value: float) -> str:
+    return "—" if pd.isna(value) else f"{value:,.0f}"
 
 
 def ranking(basis: Basis) -> Section:
@@ -247,9 +276,9 @@ def before_after(basis: Basis) -> Section | None:
 
 
 SECTIONS: tuple[Callable[[Basis], Section | None], ...] = (
-    overview, where, lanes, ranking, overdue, responsibility, asks, before_after,
+    overview, where, lanes, missing, ranking, overdue, responsibility, asks, before_after,
 )  # fmt: skip
-"""In the order in which they are told. The gaps of facilities belong after `lanes`."""
+"""In the order in which they are told."""
 
 
 def notes(basis: Basis, usual: bool) -> tuple[str, ...]:
