@@ -1,4 +1,4 @@
-"""What each page asks of cwmap, for a town of 20,000 reports and 2,000 inspections: milliseconds of processor time a question.
+"""What each page asks of cwmap, for a town of 20,000 reports and 2,000 inspections: processor time a question.
 
 Every question is new to the town (another day, another filter), so that nothing kept answers it; what
 is made once for a revision is asked before. The base is the town's summary, measured in the same run

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from cwmap import agenda, photos, routing, scoring, steps, visits
+from cwmap import agenda, facilities, photos, routing, scoring, steps, visits
 from cwmap.agenda import Agenda, Step
 from cwmap.filters import Filter
 from cwmap.norms import split_words
@@ -28,6 +28,7 @@ class Desk:
         self.workspace = workspace
         self.routing = routing.load(workspace.folder, town.categories)
         self.scoring = scoring.load(workspace.folder)
+        self.norms = facilities.load(workspace.folder)
 
     def spots(self, question: Filter) -> Spots:
         """Hot spots of a filter, the usual way, with those in charge of their lanes."""

@@ -91,7 +91,17 @@ def _register(town: Town) -> Register:
     rows["order"] = rows["role"].map(ROLES.index)
     rows = rows.sort_values(["unit", "order", "since", "duty_id"], na_position="first")
     rows["until"] = _ends(rows)
-    chosen = ["unit", "lane_id", "name", "kind", *_COLUMNS, "holder", "complete", "post_key", "place"]
+    chosen = [
+        "unit",
+        "lane_id",
+        "name",
+        "kind",
+        *_COLUMNS,
+        "holder",
+        "complete",
+        "post_key",
+        "place",
+    ]
     return Register(rows[chosen].reset_index(drop=True), unknown.drop(columns="unit"))
 
 

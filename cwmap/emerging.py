@@ -172,7 +172,10 @@ def _emerging(town: Town, question: Filter, method: Method, step: Step | None) -
     word = f"每期 {STEP_WORDS['week' if cube.days == 7 else 'month']}"
     refused = ""
     if periods < MIN_PERIODS:
-        refused = f"时段只够 {periods} 期（{word}），不足 {MIN_PERIODS} 期，没有判断趋势；请放宽时段，如选“今年”或“全部”"
+        refused = (
+            f"时段只够 {periods} 期（{word}），不足 {MIN_PERIODS} 期，没有判断趋势；"
+            "请放宽时段，如选“今年”或“全部”"
+        )
     elif size < MIN_UNITS:
         refused = f"{unit}只有 {size} {each}，不足 {MIN_UNITS} {each}，没有判断趋势"
     elif cube.counts.sum() < MIN_REPORTS:

@@ -11,21 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 
-import geopandas as gpd
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
-import shapely
 
-from cwmap import agenda, assessment, figures, photos, tasks
+from cwmap import agenda, assessment, figures, gaps, photos, tasks
 from cwmap.agenda import Step
 from cwmap.assessment import Period
 from cwmap.captions import filter_caption
 from cwmap.desk import Desk
 from cwmap.filters import Filter
+from cwmap.homes import UNITS
 from cwmap.spots import Spot
 from cwmap.town import Town
-from geo.coordinates import transform_geometries
 
 MOST_ROWS = 6
 _STREET_MARKET = "street_market"
@@ -183,57 +179,27 @@ def _of_spot(spot: Spot) -> str:
 
 
 def gap(desk: Desk, question: Filter, _step: Step) -> Told:
-    """The gap of the period: of the areas without a market, the one with most reports of street
-    market for its size.
-    """
-    town = desk.town
+    """The most urgent gap of markets, as the page 缺口 judges it."""
+    town, look = desk.town, {"surface": "lanes", "show": "areas"}
     asked = replace(question, category=(_STREET_MARKET,))
-    rates = figures.places(town, asked, "areas")
-    without = rates[(_markets_inside(town) == 0) & (rates["reports"] > 0)]
-    look = {"surface": "lanes", "show": "areas"}
-    if without.empty:
-        sentence = "有以街为市问题的片区里都有农贸市场。"
+    if town.layers["lanes"].empty or town.layers["facilities"].empty:
+        sentence = "还没有登记巷道或设施，看不出缺口。"
         return Told("本期缺口", sentence, (), "map", asked, look)
-    area = str(without["rate_per_ha"].idxmax())
-    row = without.loc[area]
-    name, (market, metres) = figures.place_name(town, "areas", area), _nearest_market(town, area)
-    far = f"最近的在 {metres:,.0f} 米外" if market else "全镇没有登记农贸市场"
-    town_rate = rates["reports"].sum() / (rates["area_m2"].sum() / 10_000)
+    judged = gaps.gaps(town, desk.norms, "market", question)
+    if judged.urgent.empty:
+        sentence = f"各处的{judged.facility.name}都在标准的步行距离以内。"
+        return Told("本期缺口", sentence, (), "map", asked, look)
+    first = judged.urgent.iloc[0]
+    place, metres = str(judged.urgent.index[0]), first["nearest_m"]
+    far = "—" if pd.isna(metres) else f"{metres:,.0f}"
     return Told(
-        f"缺口：{name}没有农贸市场",
-        f"以街为市每公顷 {row['rate_per_ha']:.1f} 件，各片区平均 {town_rate:.1f} 件；片区内没有市场，{far}。",
+        f"缺口：{first['name']}{gaps.VERDICTS[first['verdict']]}", str(first["reason"]),
         (
-            Figure("以街为市", f"{row['reports']:,}", "件", "", "bad"),
-            Figure("最近的市场", f"{metres:,.0f}" if market else "—", "米", "直线距离"),
+            Figure("没有服务到", f"{first['unmet']:,.0f}", UNITS[judged.unit], "在标准步行距离以外", "bad"),
+            Figure(f"最近的达标{judged.facility.name}", far, "米", "步行"),
         ),
-        "map", replace(asked, area=()), look, ("areas", (area,)), (market,) if market else (),
+        "map", replace(asked, area=()), look, (judged.layer, (place,)),
     )  # fmt: skip
-
-
-def _metric(town: Town, shapes: gpd.GeoSeries) -> npt.NDArray[np.object_]:
-    return transform_geometries(shapes.to_numpy(object), "EPSG:4326", town.settings.crs)
-
-
-def _markets(town: Town) -> gpd.GeoSeries:
-    frame = town.layers["facilities"]
-    return frame.geometry[(frame["kind"] == "market") & frame.geometry.notna()]
-
-
-def _markets_inside(town: Town) -> npt.NDArray[np.int64]:
-    """Markets in each area, by a point inside them."""
-    inside = shapely.point_on_surface(_metric(town, _markets(town)))
-    areas = _metric(town, town.layers["areas"].geometry)
-    return np.array([int(shapely.covers(area, inside).sum()) for area in areas], np.int64)
-
-
-def _nearest_market(town: Town, area: str) -> tuple[str, float]:
-    """The market nearest to an area's middle, and how far, straight, in metres; "" without any."""
-    markets = _markets(town)
-    if markets.empty:
-        return "", np.nan
-    middle = _metric(town, town.layers["areas"].geometry.loc[[area]])[0].centroid
-    far = shapely.distance(middle, _metric(town, markets))
-    return str(markets.index[far.argmin()]), float(far.min())
 
 
 def _ranking(desk: Desk, question: Filter, step: Step) -> Told:

@@ -20,7 +20,13 @@ ROLES = {
     normalise(word + part): "role"
     for role, words in ROLE.choices.items()
     for word in (ROLE.shown(role), *words)
-    for part in ("", "·姓名", "·电话", "·联系电话", "·单位")  # as reading joins a header of two rows
+    for part in (
+        "",
+        "·姓名",
+        "·电话",
+        "·联系电话",
+        "·单位",
+    )  # as reading joins a header of two rows
 }
 """What a column of a role may be called, so that reading finds the header row."""
 _PHONE = re.compile(r"(?<!\d)(?:1\d{2}[ -]?\d{4}[ -]?\d{4}|0\d{2,3}[- ]?\d{7,8}|\d{7,8})(?!\d)")

