@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cwmap import facilities, sample, siting
+from cwmap import sample
+from cwmap.gaps import facilities, siting
 from cwmap.store import Workspace
 from cwmap.town import Town, open_town
 

@@ -18,22 +18,12 @@ from datetime import timedelta
 from pathlib import Path
 from statistics import median
 
-from cwmap import (
-    assessment,
-    bulletin,
-    coverage,
-    duties,
-    figures,
-    indicators,
-    revisits,
-    rewards,
-    sample,
-    scoring,
-    steps,
-    tasks,
-)
+from cwmap import figures, sample
+from cwmap.assessment import assessment, bulletin, revisits, rewards, scoring
+from cwmap.duties import coverage, duties
 from cwmap.filters import Filter
 from cwmap.store import Workspace
+from cwmap.tasks import indicators, steps, tasks
 from cwmap.town import Town, open_town
 
 GOAL_MS = 50

@@ -30,9 +30,9 @@ from cwmap import importing, sample
 from cwmap.cube import Cube
 from cwmap.demo import make
 from cwmap.filters import Filter
-from cwmap.hotspots import Method, hotspots, neighbours
 from cwmap.store import Merged, Settings, Workspace
 from cwmap.town import Town, open_town
+from cwmap.trends.hotspots import Method, hotspots, neighbours
 from geo.coordinates import transform_geometries
 
 METHODS = {"normal": "gi_q", "shuffled": "gi_q_permuted"}

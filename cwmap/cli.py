@@ -235,9 +235,9 @@ def boards(
     file: Path, workspace: Path, lane: str, size: Literal["A3", "A4"], as_json: bool
 ) -> None:
     """印责任公示牌：每条巷道一页的 PDF。"""
-    from cwmap import boards as printing
+    from cwmap.duties import boards as printing
+    from cwmap.duties.posting import lane_boards
     from cwmap.export import replacing
-    from cwmap.posting import lane_boards
     from cwmap.store import Workspace
     from cwmap.town import open_town
 

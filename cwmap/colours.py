@@ -34,7 +34,7 @@ TREND_COLOURS = {
              "persistent": "#d9534f", "diminishing": "#8c5a48", "oscillating": "#a98bd0",
              "sporadic": "#a98b3e", "historical": "#5d6b75"},
 }  # fmt: skip
-"""Class of change over time (`cwmap.emerging`) → colour."""
+"""Class of change over time (`cwmap.trends.emerging`) → colour."""
 CATEGORICAL = {
     "light": ("#3b7dd8", "#e08a1e", "#2f9e77", "#c2478f", "#8a6fd1", "#9aa336", "#c9503f", "#1f9fb5",
               "#a9763a", "#6b7a86", "#d8b11e", "#5b4b9a"),
@@ -60,7 +60,7 @@ VERDICT_COLOURS = {
     "dark": {"gap": "#ff7a68", "below_standard": "#bb8fce", "part": "#e9c46a", "met": "#58c79c",
              "unknown": "#5d6b75"},
 }  # fmt: skip
-"""Verdict of `cwmap.gaps` → colour."""
+"""Verdict of `cwmap.gaps.gaps` → colour."""
 CLASSES = len(RAMPS["light"])
 _SERIES = (1.0, 2.0, 5.0)
 _STEPS = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 8.0)

@@ -14,13 +14,14 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from cwmap import checking, placing, returns
+from cwmap import checking, placing
 from cwmap.checks import register
 from cwmap.errors import CwmapError
 from cwmap.norms import Categories
 from cwmap.reading import Rows, read
 from cwmap.store import Change, Derived, Merged, Workspace
 from cwmap.tables import PLACES, TABLES, Table, headers, table
+from cwmap.tasks import returns
 from cwmap.workbook import write_sheet
 from geo.coordinates import transform_geometries
 

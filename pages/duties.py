@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from cwmap import duties, units
+from cwmap import units
+from cwmap.duties import duties
 from cwmap.ui import dutylist, dutymap, filterbar, frame, postings, state, words
 from cwmap.ui import map as town_map
 

@@ -18,9 +18,9 @@ from shapely.geometry.base import BaseGeometry
 from cwmap.api.asking import WORDS, Question
 from cwmap.cube import Mask
 from cwmap.filters import Filter
-from cwmap.steps import STATES
 from cwmap.store import Workspace
 from cwmap.tables import PLACES, TABLES, Column
+from cwmap.tasks.steps import STATES
 from cwmap.town import PLACED, Town
 from cwmap.writers import cases
 from cwmap.writers.layers import LAYERS, case_frame, layer_columns, layer_frame

@@ -8,12 +8,15 @@ from functools import cached_property
 
 import pandas as pd
 
-from cwmap import assessment, coverage, facilities, indicators, routing, scoring, steps, tasks
-from cwmap.coverage import Coverage
+from cwmap.assessment import assessment, scoring
+from cwmap.duties import coverage
+from cwmap.duties.coverage import Coverage
 from cwmap.filters import Filter
-from cwmap.spots import Spots, spots
+from cwmap.gaps import facilities
 from cwmap.store import Workspace
+from cwmap.tasks import indicators, routing, steps, tasks
 from cwmap.town import Town
+from cwmap.trends.spots import Spots, spots
 
 _DUTIES = ["lane", "role", "person", "until"]
 

@@ -9,9 +9,9 @@ from cwmap import figures, photos
 from cwmap.briefing.parts import Pair
 from cwmap.filters import Filter
 from cwmap.norms import split_words
-from cwmap.steps import events
 from cwmap.storage.geopackage import among
 from cwmap.store import Workspace, column
+from cwmap.tasks.steps import events
 from cwmap.town import CLOSED, Town
 
 MOST = 4

@@ -10,15 +10,18 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from cwmap import assessment, figures, gaps, indicators, tasks, units
+from cwmap import figures, units
+from cwmap.assessment import assessment
 from cwmap.briefing.basis import Basis
 from cwmap.briefing.parts import Column, Figure, Section, Table
 from cwmap.briefing.photos import pairs
 from cwmap.drawing import themes
-from cwmap.spots import Spot
+from cwmap.gaps import gaps
 from cwmap.tables import ROLE
-from cwmap.tasks import RED
+from cwmap.tasks import indicators, tasks
+from cwmap.tasks.tasks import RED
 from cwmap.town import Town
+from cwmap.trends.spots import Spot
 
 WORST_SPOTS, WORST_LANES, LISTED, ASKED = 3, 10, 5, 8
 GAP_KINDS = ("market", "toilet", "sorting_station")

@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cwmap import scoring
+from cwmap.assessment import scoring
+from cwmap.assessment.scoring import Item, Rules
 from cwmap.demo.causes import LAST_DAY
 from cwmap.demo.ground import to_world
 from cwmap.demo.people import utc
 from cwmap.demo.plan import Plan
-from cwmap.scoring import Item, Rules
 
 YEAR, VISITS, PANEL = 365, 2_000, 24
 INSPECTORS = ("王某某", "李某某", "张某某", "赵某某", "马某某", "罗某某")

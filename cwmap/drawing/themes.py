@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from cwmap import figures, tasks
+from cwmap import figures
 from cwmap.captions import filter_caption
 from cwmap.colours import (
     RAMPS,
@@ -23,14 +23,15 @@ from cwmap.colours import (
     classes,
     even_breaks,
 )
-from cwmap.coverage import Coverage
 from cwmap.drawing.ground import metric
 from cwmap.drawing.sheet import Fill, Heat, Mark, Sheet, class_words
+from cwmap.duties.coverage import Coverage
 from cwmap.filters import Filter
-from cwmap.hotspots import LABELS, Hotspots
-from cwmap.routing import Routing
-from cwmap.spots import Spots
+from cwmap.tasks import tasks
+from cwmap.tasks.routing import Routing
 from cwmap.town import Town
+from cwmap.trends.hotspots import LABELS, Hotspots
+from cwmap.trends.spots import Spots
 
 UNSEEN, UNSEEN_WORDS = "#dfe3e4", "本周没有检查"
 _SCORE_WORDS = ("低于 70", "70–80", "80–85", "85–90", "90 以上")

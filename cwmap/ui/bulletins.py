@@ -6,7 +6,7 @@ from html import escape
 
 import streamlit as st
 
-from cwmap.bulletin import Bulletin
+from cwmap.assessment.bulletin import Bulletin
 
 MOST = 40
 

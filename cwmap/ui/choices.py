@@ -8,10 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from cwmap import hotspots
 from cwmap.filters import Filter
-from cwmap.hotspots import USUAL, Method
 from cwmap.town import Town
+from cwmap.trends import hotspots
+from cwmap.trends.hotspots import USUAL, Method
 from cwmap.ui import state
 
 VIEWS = {"now": "现状", "change": "变化", "rhythm": "节律", "compare": "对照", "pair": "叠加"}

@@ -9,8 +9,9 @@ from html import escape
 import pandas as pd
 import streamlit as st
 
-from cwmap import coverage, duties, figures, units
-from cwmap.coverage import Coverage
+from cwmap import figures, units
+from cwmap.duties import coverage, duties
+from cwmap.duties.coverage import Coverage
 from cwmap.privacy import masked
 from cwmap.tables import ROLE, UNIT_KIND
 from cwmap.town import Town

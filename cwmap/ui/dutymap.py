@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from cwmap import duties, figures, units
+from cwmap import figures, units
 from cwmap.colours import CATEGORICAL, STANDING_COLOURS, told_apart
+from cwmap.duties import duties
 from cwmap.town import Town
 from cwmap.ui import map as town_map
 from cwmap.ui import scoremap, state

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from cwmap import catchments
 from cwmap.colours import VERDICT_COLOURS
-from cwmap.facilities import Norms
-from cwmap.gaps import VERDICTS, Gaps
-from cwmap.homes import UNITS
+from cwmap.gaps import catchments
+from cwmap.gaps.facilities import Norms
+from cwmap.gaps.gaps import VERDICTS, Gaps
+from cwmap.gaps.homes import UNITS
 from cwmap.town import Town
 from cwmap.ui import frame, gapmap, gapwords
 

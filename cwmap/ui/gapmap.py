@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from cwmap import gaps, reach, siting, spacing
 from cwmap.colours import STANDING_COLOURS, VERDICT_COLOURS
-from cwmap.facilities import Facility, Norm, Norms
-from cwmap.homes import UNITS
+from cwmap.gaps import gaps, reach, siting, spacing
+from cwmap.gaps.facilities import Facility, Norm, Norms
+from cwmap.gaps.homes import UNITS
+from cwmap.gaps.walks import Shapes
 from cwmap.town import Town
 from cwmap.ui import map as town_map
 from cwmap.ui import state
 from cwmap.ui.scene import FACILITY_ICONS
-from cwmap.walks import Shapes
 from geo.coordinates import to_wgs84, transform_geometries
 
 CLASSES = ("gap", "below_standard", "part", "met")

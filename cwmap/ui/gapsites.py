@@ -7,11 +7,12 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from cwmap import figures, siting, spacing
-from cwmap.facilities import Norm, Norms
-from cwmap.gaps import Gaps
-from cwmap.homes import UNITS
-from cwmap.siting import Placed, Proposal
+from cwmap import figures
+from cwmap.gaps import siting, spacing
+from cwmap.gaps.facilities import Norm, Norms
+from cwmap.gaps.gaps import Gaps
+from cwmap.gaps.homes import UNITS
+from cwmap.gaps.siting import Placed, Proposal
 from cwmap.town import Town
 from cwmap.ui import frame, gapwords, state, words
 

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from cwmap import catchments, figures, gaps, gapspots
+from cwmap import figures
 from cwmap.colours import STANDING_COLOURS
-from cwmap.facilities import Norm, Norms
-from cwmap.gaps import Gaps
-from cwmap.homes import UNITS
+from cwmap.gaps import catchments, gaps, gapspots
+from cwmap.gaps.facilities import Norm, Norms
+from cwmap.gaps.gaps import Gaps
+from cwmap.gaps.homes import UNITS
 from cwmap.town import Town
 from cwmap.ui import frame, gaplist, gapmap, gapsites, gapwords, state
 

@@ -7,12 +7,13 @@ from weakref import WeakSet
 
 import streamlit as st
 
-from cwmap import facilities, gaps, server
-from cwmap.facilities import Facility, Norm, Norms
-from cwmap.gaps import Gaps
+from cwmap import server
+from cwmap.gaps import facilities, gaps
+from cwmap.gaps.facilities import Facility, Norm, Norms
+from cwmap.gaps.gaps import Gaps
+from cwmap.gaps.walks import walks
 from cwmap.town import Town
 from cwmap.ui import state, words
-from cwmap.walks import walks
 
 SHORT = {"market": "市场", "toilet": "公厕", "sorting_station": "收集点", "bin": "废物箱"}
 VIEWS = {"verdict": "判断", "sites": "选址", "spots": "热点", "supply": "配比", "norms": "标准"}

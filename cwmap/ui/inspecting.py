@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import streamlit as st
 
-from cwmap import inspections, photos, server, units
+from cwmap import photos, server, units
+from cwmap.assessment import inspections
+from cwmap.assessment.inspections import Found
 from cwmap.errors import CwmapError
-from cwmap.inspections import Found
 from cwmap.tables import INSPECTIONS, UNIT_KIND
 from cwmap.town import Town
 from cwmap.ui import account, frame, scorelist, state

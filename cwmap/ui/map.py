@@ -23,12 +23,12 @@ from streamlit_folium import st_folium
 
 from cwmap import figures
 from cwmap.colours import RAMPS, SPOT_COLOURS, TREND_COLOURS, breaks, classes
-from cwmap.emerging import LABELS as TRENDS
-from cwmap.emerging import Emerging
 from cwmap.filters import Filter
-from cwmap.hotspots import LABELS, Hotspots
-from cwmap.together import WHERE, Together
 from cwmap.town import Town
+from cwmap.trends.emerging import LABELS as TRENDS
+from cwmap.trends.emerging import Emerging
+from cwmap.trends.hotspots import LABELS, Hotspots
+from cwmap.trends.together import WHERE, Together
 from cwmap.ui.assets import asset_url, localize
 from cwmap.ui.look import Look
 from cwmap.ui.scene import scene_script
@@ -131,7 +131,7 @@ def pair_state(
     found: Together, colours: Mapping[str, Mapping[str, str]], look: Look, chosen: Sequence[str],
     fly: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """The map of two kinds together; `colours`: theme → class of `cwmap.together.WHERE` → colour."""
+    """The map of two kinds together; `colours`: theme → class of `cwmap.trends.together.WHERE` → colour."""
     units = found.units
     total = units["first"] + units["second"]
     labels = {**WHERE, "first": f"只有{found.names[0]}集中", "second": f"只有{found.names[1]}集中"}

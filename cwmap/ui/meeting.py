@@ -13,11 +13,12 @@ import folium
 import streamlit as st
 from streamlit_folium import st_folium
 
-from cwmap import agenda, server, telling
-from cwmap.agenda import Agenda, Step
+from cwmap import server
 from cwmap.captions import SYNTHETIC
-from cwmap.desk import Desk
 from cwmap.errors import CwmapError
+from cwmap.meeting import agenda, telling
+from cwmap.meeting.agenda import Agenda, Step
+from cwmap.meeting.desk import Desk
 from cwmap.ui import choices, meetingmap, meetingplan
 from cwmap.ui import map as town_map
 from cwmap.ui.assets import asset_url, localize

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from cwmap import assessment, duties, figures, telling
+from cwmap import figures
+from cwmap.assessment import assessment
 from cwmap.colours import (
     RAMPS,
     SCORE_COLOURS,
@@ -23,10 +24,12 @@ from cwmap.colours import (
     even_breaks,
     heat_png,
 )
-from cwmap.desk import Desk
-from cwmap.spots import spots
+from cwmap.duties import duties
+from cwmap.meeting import telling
+from cwmap.meeting.desk import Desk
+from cwmap.meeting.telling import Told
 from cwmap.tables import TABLES
-from cwmap.telling import Told
+from cwmap.trends.spots import spots
 from cwmap.ui import dutymap, legend, scoremap, state, tasklist
 from cwmap.ui import map as town_map
 from cwmap.ui.choices import Choices, theme

@@ -12,13 +12,15 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
-from cwmap import agenda, photos, server, steps, telling
-from cwmap.agenda import FIGURES, KINDS, Agenda, Step
-from cwmap.desk import Desk
+from cwmap import photos, server
 from cwmap.errors import CwmapError
+from cwmap.meeting import agenda, telling
+from cwmap.meeting.agenda import FIGURES, KINDS, Agenda, Step
+from cwmap.meeting.desk import Desk
+from cwmap.meeting.telling import Told
 from cwmap.norms import split_words
 from cwmap.store import column
-from cwmap.telling import Told
+from cwmap.tasks import steps
 from cwmap.ui import account, frame
 
 USUAL = "默认议程（自动生成）"

@@ -12,8 +12,8 @@ from cwmap import figures
 from cwmap.captions import filter_caption
 from cwmap.colours import even_breaks
 from cwmap.filters import Filter
-from cwmap.together import kind_name
 from cwmap.town import Town
+from cwmap.trends.together import kind_name
 from cwmap.ui import choices, frame, legend, state
 from cwmap.ui.outline import COLOURS, outline_url
 

@@ -8,12 +8,13 @@ from html import escape
 import plotly.graph_objects as go
 import streamlit as st
 
-from cwmap import effect, figures
+from cwmap import figures
 from cwmap.colours import TREND_COLOURS, even_breaks
-from cwmap.emerging import LABELS, Emerging, emerging
 from cwmap.errors import CwmapError
-from cwmap.rhythm import WEEKDAYS, Rhythm, rhythm
 from cwmap.town import Town
+from cwmap.trends import effect
+from cwmap.trends.emerging import LABELS, Emerging, emerging
+from cwmap.trends.rhythm import WEEKDAYS, Rhythm, rhythm
 from cwmap.ui import cards, spotlist, state
 from cwmap.ui.choices import UNITS, VIEWS, asked, choices, choose
 from cwmap.ui.legend import ramp

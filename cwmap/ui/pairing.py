@@ -7,16 +7,16 @@ from html import escape
 import streamlit as st
 
 from cwmap import figures
-from cwmap.hotspots import UNIT_WORDS
-from cwmap.together import WHERE, Shared, Together, kind_name, together
 from cwmap.town import Town
+from cwmap.trends.hotspots import UNIT_WORDS
+from cwmap.trends.together import WHERE, Shared, Together, kind_name, together
 from cwmap.ui import choices, frame, state
 
 COLOURS = {
     "light": {"both": "#6a1b6e", "first": "#f0a04b", "second": "#5aa9c9"},
     "dark": {"both": "#e58be8", "first": "#b8742a", "second": "#2f7d9e"},
 }
-"""Of `cwmap.together.WHERE`: both is the darkest in the light theme, the brightest in the dark one."""
+"""Of `cwmap.trends.together.WHERE`: both is the darkest in the light theme, the brightest in the dark one."""
 _FIRST_PAIR = ("street_market", "bins")
 
 

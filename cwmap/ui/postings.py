@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from cwmap import boards, posting
-from cwmap.boards import Size
+from cwmap.duties import boards, posting
+from cwmap.duties.boards import Size
 from cwmap.town import Town
 from cwmap.ui import words
 

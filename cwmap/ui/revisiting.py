@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from cwmap import photos, revisits, sampling, server, units
+from cwmap import photos, server, units
+from cwmap.assessment import revisits, sampling
+from cwmap.assessment.sampling import Sample
 from cwmap.colours import CATEGORICAL
 from cwmap.norms import split_words
-from cwmap.sampling import Sample
 from cwmap.tables import UNIT_KIND
 from cwmap.town import Town
 from cwmap.ui import frame, scorelist, scoremap, state

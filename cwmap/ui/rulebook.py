@@ -8,8 +8,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from cwmap import facilities, rewards, routing, rulefile, sampling, scoring, server
+from cwmap import rulefile, server
+from cwmap.assessment import rewards, sampling, scoring
 from cwmap.errors import CwmapError
+from cwmap.gaps import facilities
+from cwmap.tasks import routing
 from cwmap.ui import account, frame, words
 
 

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from cwmap import assessment, fairness, photos, rewards, scoring, server, units, visits
-from cwmap.assessment import Period
+from cwmap import photos, server, units
+from cwmap.assessment import assessment, fairness, rewards, scoring, visits
+from cwmap.assessment.assessment import Period
+from cwmap.assessment.rewards import Rewards
+from cwmap.assessment.scoring import Rules
 from cwmap.norms import split_words
 from cwmap.privacy import masked
-from cwmap.rewards import Rewards
-from cwmap.scoring import Rules
 from cwmap.store import column
 from cwmap.tables import INSPECTIONS, UNIT_KIND
 from cwmap.town import Town

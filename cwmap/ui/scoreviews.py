@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cwmap import assessment, bulletin
-from cwmap.assessment import Period
+from cwmap.assessment import assessment, bulletin
+from cwmap.assessment.assessment import Period
 from cwmap.town import Town
 from cwmap.ui import bulletins, inspecting, revisiting, rulebook, scorelist, scoremap, state
 

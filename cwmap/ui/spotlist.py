@@ -9,9 +9,9 @@ import streamlit as st
 
 from cwmap import server
 from cwmap.colours import SPOT_COLOURS
-from cwmap.hotspots import Hotspots
-from cwmap.spots import Spot, Spots, spots
 from cwmap.town import Town
+from cwmap.trends.hotspots import Hotspots
+from cwmap.trends.spots import Spot, Spots, spots
 from cwmap.ui import frame, state
 from cwmap.ui.choices import NEIGHBOURHOODS, UNITS, choices, choose, decide
 

@@ -8,9 +8,10 @@ from html import escape
 
 import streamlit as st
 
-from cwmap import importing, server, tasks, unitbook
+from cwmap import importing, server
 from cwmap.errors import CwmapError
 from cwmap.filters import Filter
+from cwmap.tasks import tasks, unitbook
 from cwmap.town import Town
 from cwmap.ui import account, frame, tasklist
 

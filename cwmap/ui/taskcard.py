@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from cwmap import figures, photos, server, steps, tasks
+from cwmap import figures, photos, server
 from cwmap.access import Viewer
 from cwmap.errors import CwmapError
 from cwmap.norms import split_words
 from cwmap.privacy import masked
-from cwmap.steps import ACTIONS, Action
 from cwmap.store import column
 from cwmap.tables import STATE
+from cwmap.tasks import steps, tasks
+from cwmap.tasks.steps import ACTIONS, Action
 from cwmap.town import Town
 from cwmap.ui import account, frame, moments, state, tasklist
 

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from cwmap import figures, indicators, routing, server, steps, tasks
+from cwmap import figures, server
 from cwmap.colours import STANDING_COLOURS
 from cwmap.filters import Filter
-from cwmap.routing import Routing
 from cwmap.tables import STATE
-from cwmap.tasks import GREEN, LIGHTS, NO_LIGHT, RED, YELLOW
+from cwmap.tasks import indicators, routing, steps, tasks
+from cwmap.tasks.routing import Routing
+from cwmap.tasks.tasks import GREEN, LIGHTS, NO_LIGHT, RED, YELLOW
 from cwmap.town import Town
 from cwmap.ui import frame, moments, state, words
 from cwmap.ui import map as town_map

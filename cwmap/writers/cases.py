@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cwmap import routing
 from cwmap.errors import CwmapError
 from cwmap.store import Workspace, column, read_table, revision_of
 from cwmap.tables import REPORTS, TASKS, Column
-from cwmap.tasks import LIGHTS, Tasks, rows_of, tasks
+from cwmap.tasks import routing
+from cwmap.tasks.tasks import LIGHTS, Tasks, rows_of, tasks
 from cwmap.town import LATE, OPEN, Town
 
 Positions = npt.NDArray[np.intp]
@@ -25,7 +25,7 @@ LIGHT_NAMES = dict(
         ("green", "yellow", "red", "done"), (*(f"{n}灯" for n in LIGHTS[:3]), "已处置"), strict=True
     )
 )
-"""Words for `cwmap.tasks.LIGHTS`, in its order; what has been dealt with has no light."""
+"""Words for `cwmap.tasks.tasks.LIGHTS`, in its order; what has been dealt with has no light."""
 _ASKED = 20_000  # ids that one query asks for; more are picked from the whole table
 
 _CATEGORY = (Column("category", "类别代码", "id"), Column("category_name", "问题类别"))
@@ -46,7 +46,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         REPORTS["reported_at"], TASKS["handled_at"],
     ),
 }  # fmt: skip
-"""Layer → its columns. Of a task, overdue_h is that of `cwmap.tasks.Tasks`."""
+"""Layer → its columns. Of a task, overdue_h is that of `cwmap.tasks.tasks.Tasks`."""
 
 
 class Outdated(CwmapError):

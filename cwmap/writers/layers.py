@@ -10,13 +10,14 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from cwmap import emerging, figures, hotspots
+from cwmap import figures
 from cwmap.errors import UnknownName
 from cwmap.filters import Filter
 from cwmap.privacy import masked
 from cwmap.store import Workspace
 from cwmap.tables import AREAS, CELLS, COMMUNITIES, FACILITIES, LANES, UNITS, Column
 from cwmap.town import Town
+from cwmap.trends import emerging, hotspots
 from cwmap.writers import cases, missing, rosters
 from geo.coordinates import transform_geometries
 from geo.heat import contours, nice_levels

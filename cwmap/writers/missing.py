@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from cwmap import facilities, siting
-from cwmap.facilities import Norms
 from cwmap.filters import Filter
-from cwmap.gaps import VERDICTS, Gaps, gaps
-from cwmap.homes import UNITS
+from cwmap.gaps import facilities, siting
+from cwmap.gaps.facilities import Norms
+from cwmap.gaps.gaps import VERDICTS, Gaps, gaps
+from cwmap.gaps.homes import UNITS
 from cwmap.store import Workspace
 from cwmap.tables import AREAS, FACILITIES, FACILITY_KIND, Column
 from cwmap.town import Town

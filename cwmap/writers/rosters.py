@@ -7,8 +7,10 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from cwmap import assessment, duties, rewards, scoring, units
-from cwmap.assessment import Period
+from cwmap import units
+from cwmap.assessment import assessment, rewards, scoring
+from cwmap.assessment.assessment import Period
+from cwmap.duties import duties
 from cwmap.filters import Filter
 from cwmap.store import Workspace
 from cwmap.tables import COMMUNITIES, DUTIES, REPORTS, UNIT_KIND, Column

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cwmap import duties
 from cwmap.colours import (
     CATEGORICAL,
     RAMPS,
@@ -21,9 +20,10 @@ from cwmap.colours import (
     VERDICT_COLOURS,
     breaks,
 )  # fmt: skip
-from cwmap.gaps import VERDICTS
+from cwmap.duties import duties
+from cwmap.gaps.gaps import VERDICTS
+from cwmap.gaps.siting import SOURCES
 from cwmap.norms import Group
-from cwmap.siting import SOURCES
 from cwmap.tables import FACILITY_KIND, UNIT_KIND
 from cwmap.writers.cases import LIGHT_NAMES
 

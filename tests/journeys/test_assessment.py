@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from cwmap import assessment, revisits, scoring, visits
+from cwmap.assessment import assessment, revisits, scoring, visits
 from tests.journeys.dashboard import Served
 from tests.journeys.screen import OpenScreen
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cwmap import coverage, duties
+from cwmap.duties import coverage, duties
 from tests.journeys.dashboard import Served
 from tests.journeys.screen import OpenScreen
 

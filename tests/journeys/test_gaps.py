@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cwmap import facilities, gaps, siting, spacing
+from cwmap.gaps import facilities, gaps, siting, spacing
 from tests.journeys.dashboard import Served
 from tests.journeys.screen import OpenScreen, Screen
 

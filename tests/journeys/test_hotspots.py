@@ -10,12 +10,12 @@ import pytest
 
 from cwmap import figures
 from cwmap.colours import even_breaks
-from cwmap.emerging import emerging
 from cwmap.filters import Filter
-from cwmap.hotspots import Method
-from cwmap.spots import Spot, spots
-from cwmap.together import together
 from cwmap.town import Town
+from cwmap.trends.emerging import emerging
+from cwmap.trends.hotspots import Method
+from cwmap.trends.spots import Spot, spots
+from cwmap.trends.together import together
 from cwmap.ui import choices
 from tests.journeys.dashboard import Served
 from tests.journeys.screen import OpenScreen, Screen

@@ -14,12 +14,15 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Frame, Page
 
-from cwmap import access, agenda, assessment, figures, importing, photos, steps, tasks, telling
-from cwmap.agenda import Agenda, Step
+from cwmap import access, figures, importing, photos
+from cwmap.assessment import assessment
 from cwmap.colours import even_breaks, heat_png
-from cwmap.desk import Desk
 from cwmap.filters import Filter
+from cwmap.meeting import agenda, telling
+from cwmap.meeting.agenda import Agenda, Step
+from cwmap.meeting.desk import Desk
 from cwmap.store import Merged, column
+from cwmap.tasks import steps, tasks
 from cwmap.ui import map as town_map
 from cwmap.ui import scoremap
 from cwmap.ui.look import Look

@@ -9,9 +9,10 @@ from pathlib import Path
 import openpyxl
 from PIL import Image
 
-from cwmap import access, routing, steps, tasks
+from cwmap import access
 from cwmap.filters import Filter
 from cwmap.tables import STATE
+from cwmap.tasks import routing, steps, tasks
 from tests.journeys.dashboard import Served
 from tests.journeys.screen import OpenScreen, Screen
 

@@ -14,7 +14,8 @@ import pytest
 import shapely
 from starlette.testclient import TestClient
 
-from cwmap import importing, rewards
+from cwmap import importing
+from cwmap.assessment import rewards
 from cwmap.filters import Filter
 from cwmap.store import Merged, Workspace
 from cwmap.town import Town

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from cwmap import rewards as reward_rules
-from cwmap import scoring
-from cwmap.rewards import Rewards
-from cwmap.scoring import Rules
+from cwmap.assessment import rewards as reward_rules
+from cwmap.assessment import scoring
+from cwmap.assessment.rewards import Rewards
+from cwmap.assessment.scoring import Rules
 from cwmap.tables import INSPECTIONS
 from cwmap.town import Town
 

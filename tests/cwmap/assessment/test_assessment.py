@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cwmap import assessment, scoring
-from cwmap.assessment import Period, month_of, quarter_of, week_of
-from cwmap.bulletin import bulletin
-from cwmap.rewards import Rewards
-from cwmap.scoring import Rules
+from cwmap.assessment import assessment, scoring
+from cwmap.assessment.assessment import Period, month_of, quarter_of, week_of
+from cwmap.assessment.bulletin import bulletin
+from cwmap.assessment.rewards import Rewards
+from cwmap.assessment.scoring import Rules
+from cwmap.assessment.visits import between, places, visits
 from cwmap.town import Town
-from cwmap.visits import between, places, visits
 
 Inspected = Callable[..., Town]
 MONDAY = date(2027, 3, 1)

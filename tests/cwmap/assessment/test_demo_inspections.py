@@ -3,11 +3,11 @@
 import pandas as pd
 import shapely
 
+from cwmap.assessment.scoring import Rules
+from cwmap.assessment.visits import visits
 from cwmap.demo import DemoTown, make
-from cwmap.scoring import Rules
 from cwmap.town import Town
 from cwmap.units import find, units
-from cwmap.visits import visits
 
 
 def test_units(demo_rows: DemoTown) -> None:

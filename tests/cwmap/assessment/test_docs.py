@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from cwmap import fairness, revisits, sampling
-from cwmap.revisits import Weights
-from cwmap.rewards import Rewards
-from cwmap.scoring import Rules
+from cwmap.assessment import fairness, revisits, sampling
+from cwmap.assessment.revisits import Weights
+from cwmap.assessment.rewards import Rewards
+from cwmap.assessment.scoring import Rules
 from cwmap.tables import INSPECTIONS
 
 TEXT = (Path(__file__).parents[3] / "docs/assessment.md").read_text(encoding="utf-8")

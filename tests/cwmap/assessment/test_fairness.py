@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cwmap import fairness
-from cwmap.scoring import Rules
+from cwmap.assessment import fairness
+from cwmap.assessment.scoring import Rules
+from cwmap.assessment.visits import Visits, places, visits
 from cwmap.town import Town
-from cwmap.visits import Visits, places, visits
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 5)), max_size=30))

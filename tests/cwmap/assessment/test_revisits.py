@@ -5,10 +5,10 @@ from datetime import date
 
 import pytest
 
-from cwmap import revisits
+from cwmap.assessment import revisits
+from cwmap.assessment.revisits import Weights
+from cwmap.assessment.scoring import Rules
 from cwmap.errors import CwmapError, UnknownName
-from cwmap.revisits import Weights
-from cwmap.scoring import Rules
 from cwmap.town import Town
 from cwmap.units import units
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cwmap import rewards, rulefile, sampling, scoring
+from cwmap import rulefile
+from cwmap.assessment import rewards, sampling, scoring
 from cwmap.errors import CwmapError
 from cwmap.norms import Categories
 from cwmap.shipped import shipped

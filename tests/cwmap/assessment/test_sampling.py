@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from cwmap import sampling
+from cwmap.assessment import sampling
 from cwmap.errors import CwmapError
 from cwmap.town import Town
 

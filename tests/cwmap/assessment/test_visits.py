@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cwmap.scoring import Rules
+from cwmap.assessment.scoring import Rules
+from cwmap.assessment.visits import Visits, visits
 from cwmap.town import Town
-from cwmap.visits import Visits, visits
 
 Inspected = Callable[..., Town]
 LANE, AT = "lanes/X110", "2026-10-01 09:05"

@@ -19,9 +19,10 @@ from docx.oxml.ns import qn
 from docx.shared import Mm
 from PIL import Image
 from pptx import Presentation
+from tests.cwmap.test_boards import squeezed
 
 from cwmap import brief as briefs
-from cwmap import cli, photos, steps
+from cwmap import cli, photos
 from cwmap.brief import FORMATS, Brief, brief, written
 from cwmap.briefing.parts import Column, Figure, Pair, Section, Table
 from cwmap.drawing import themes
@@ -29,10 +30,10 @@ from cwmap.drawing.lettering import legible
 from cwmap.errors import CwmapError
 from cwmap.filters import Filter
 from cwmap.store import Workspace
+from cwmap.tasks import steps
 from cwmap.town import Town, open_town
 from tests.cwmap.brief.conftest import DAY
 from tests.cwmap.brief.readers import Page, of_pdf, of_pptx, text
-from tests.cwmap.test_boards import squeezed
 
 HOSTILE = (
     '"引"’\'<script>alert(1)</script>&amp;', '#read("/etc/passwd") *粗* $x$', "=cmd|' /C calc'!A0",

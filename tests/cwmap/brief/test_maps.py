@@ -16,17 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from cwmap import coverage, figures
+from cwmap import figures
 from cwmap.colours import RAMPS
 from cwmap.drawing import themes
 from cwmap.drawing.frame import Frame
 from cwmap.drawing.lettering import fitting, legible, width_em
 from cwmap.drawing.picture import FORMATS, picture
 from cwmap.drawing.sheet import height_mm
+from cwmap.duties import coverage
 from cwmap.errors import CwmapError
 from cwmap.filters import Filter
-from cwmap.spots import spots
 from cwmap.town import Town, open_town
+from cwmap.trends.spots import spots
 from tests.cwmap.brief.conftest import DAY
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -5,16 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from tests.cwmap.test_boards import squeezed
 
-from cwmap import assessment, coverage, figures, indicators, routing, scoring, steps, tasks
+from cwmap import figures
+from cwmap.assessment import assessment, scoring
 from cwmap.brief import FORMATS, Brief, brief, written
+from cwmap.duties import coverage
 from cwmap.filters import Filter
-from cwmap.spots import spots
 from cwmap.store import Workspace
+from cwmap.tasks import indicators, routing, steps, tasks
 from cwmap.town import Town
+from cwmap.trends.spots import spots
 from tests.cwmap.brief.conftest import DAY
 from tests.cwmap.brief.readers import tables, text
-from tests.cwmap.test_boards import squeezed
 
 
 @pytest.fixture(scope="module", params=["period", "roads"])

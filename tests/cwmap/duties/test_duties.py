@@ -11,8 +11,9 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cwmap import coverage, duties, importing, units
+from cwmap import importing, units
 from cwmap.demo import contradictions, plan
+from cwmap.duties import coverage, duties
 from cwmap.filters import Filter
 from cwmap.store import Merged, Workspace
 from cwmap.town import Town, open_town

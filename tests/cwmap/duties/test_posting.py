@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from cwmap import boards, duties, office, posting
+from cwmap import office
+from cwmap.duties import boards, duties, posting
 from cwmap.errors import CwmapError
 from cwmap.store import Workspace
 from cwmap.town import Town, open_town

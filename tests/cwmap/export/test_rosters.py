@@ -10,9 +10,12 @@ import pandas as pd
 import pyogrio
 import pytest
 
-from cwmap import assessment, duties, rewards, routing, scoring, tasks, units
+from cwmap import units
+from cwmap.assessment import assessment, rewards, scoring
+from cwmap.duties import duties
 from cwmap.filters import Filter
 from cwmap.store import Workspace
+from cwmap.tasks import routing, tasks
 from cwmap.town import Town
 from cwmap.writers.cases import LIGHT_NAMES
 from cwmap.writers.layers import layer_frame, layer_notes

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 import shapely
 
-from cwmap import facilities, importing
-from cwmap.facilities import Norms
+from cwmap import importing
+from cwmap.gaps import facilities
+from cwmap.gaps.facilities import Norms
 from cwmap.store import Merged, Settings, Workspace
 from cwmap.town import Town, open_town
 

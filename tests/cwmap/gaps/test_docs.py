@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from cwmap import priority, siting
-from cwmap.facilities import Norms
-from cwmap.gaps import VERDICTS
-from cwmap.reach import _DOOR_M
+from cwmap.gaps import priority, siting
+from cwmap.gaps.facilities import Norms
+from cwmap.gaps.gaps import VERDICTS
+from cwmap.gaps.reach import _DOOR_M
 
 TEXT = (Path(__file__).parents[3] / "docs/gaps.md").read_text(encoding="utf-8")
 

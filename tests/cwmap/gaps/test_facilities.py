@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from cwmap import facilities
 from cwmap.errors import CwmapError
-from cwmap.facilities import Norms
 from cwmap.filters import Filter
-from cwmap.gaps import gaps
+from cwmap.gaps import facilities
+from cwmap.gaps.facilities import Norms
+from cwmap.gaps.gaps import gaps
 from cwmap.shipped import shipped
 from cwmap.town import Town
 

@@ -13,16 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import Point, Polygon, box
 
-from cwmap import catchments, figures, gapspots, reach
+from cwmap import figures
 from cwmap.demo import DemoTown
 from cwmap.errors import CwmapError
-from cwmap.facilities import Norms, Weights
 from cwmap.filters import Filter
-from cwmap.gaps import gaps, judged_at, verdicts
-from cwmap.hotspots import hotspots
-from cwmap.priority import FARTHEST, scores, steadiness
+from cwmap.gaps import catchments, gapspots, reach
+from cwmap.gaps.facilities import Norms, Weights
+from cwmap.gaps.gaps import gaps, judged_at, verdicts
+from cwmap.gaps.priority import FARTHEST, scores, steadiness
+from cwmap.gaps.walks import metric
 from cwmap.town import Town
-from cwmap.walks import metric
+from cwmap.trends.hotspots import hotspots
 
 EVER = Filter()
 Drawn = Callable[..., Town]

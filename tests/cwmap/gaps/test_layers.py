@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from cwmap import facilities, gaps, siting
 from cwmap.filters import Filter
+from cwmap.gaps import facilities, gaps, siting
 from cwmap.store import Workspace
 from cwmap.town import Town
 from cwmap.writers.layers import layer_columns, layer_frame, layer_notes

@@ -17,14 +17,15 @@ import shapely
 from pyproj import Transformer
 from shapely.geometry import Point
 
-from cwmap import facilities, importing
-from cwmap.facilities import Norms
-from cwmap.paths import read_paths
-from cwmap.reach import reach, served, service_areas, stock
-from cwmap.siting import proposal
+from cwmap import importing
+from cwmap.gaps import facilities
+from cwmap.gaps.facilities import Norms
+from cwmap.gaps.paths import read_paths
+from cwmap.gaps.reach import reach, served, service_areas, stock
+from cwmap.gaps.siting import proposal
+from cwmap.gaps.walks import walks
 from cwmap.store import Merged, Settings, Workspace
 from cwmap.town import Town, open_town
-from cwmap.walks import walks
 
 SHARED = Path(os.environ.get("CWMAP_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data"))
 PLACES = {

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from shapely.geometry import Point
 
-from cwmap import siting
-from cwmap.facilities import Norms
-from cwmap.reach import served
-from cwmap.siting import place, proposal, shares_after
+from cwmap.gaps import siting
+from cwmap.gaps.facilities import Norms
+from cwmap.gaps.reach import served
+from cwmap.gaps.siting import place, proposal, shares_after
 from cwmap.town import Town
 from geo.coordinates import to_wgs84
 

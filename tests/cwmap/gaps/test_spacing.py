@@ -10,12 +10,12 @@ import pytest
 import shapely
 from shapely.geometry import Point, box
 
-from cwmap.facilities import Norms
 from cwmap.filters import Filter
-from cwmap.gaps import gaps
-from cwmap.spacing import SIDES, axes, evidence, served, spacing
+from cwmap.gaps.facilities import Norms
+from cwmap.gaps.gaps import gaps
+from cwmap.gaps.spacing import SIDES, axes, evidence, served, spacing
+from cwmap.gaps.walks import metric
 from cwmap.town import Town
-from cwmap.walks import metric
 
 Drawn = Callable[..., Town]
 ENDS = 8.0  # the axis stops half a street's width short at a dead end

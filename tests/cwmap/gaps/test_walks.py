@@ -10,11 +10,11 @@ import shapely
 from shapely.geometry import MultiPoint, Point, box
 
 from cwmap.errors import CwmapError
-from cwmap.facilities import Norms
-from cwmap.paths import read_paths
-from cwmap.reach import reach, served, service_areas, stock
+from cwmap.gaps.facilities import Norms
+from cwmap.gaps.paths import read_paths
+from cwmap.gaps.reach import reach, served, service_areas, stock
+from cwmap.gaps.walks import metric, walks
 from cwmap.town import Town
-from cwmap.walks import metric, walks
 
 Drawn = Callable[..., Town]
 Street = Callable[..., shapely.Geometry]

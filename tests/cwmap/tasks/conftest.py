@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cwmap import steps
 from cwmap.store import Merged, Settings, Workspace
+from cwmap.tasks import steps
 
 REPORTED = pd.Timestamp("2026-03-02 02:00")  # a Monday, 10:00 in Shanghai
 LATEST = pd.Timestamp("2026-03-20 02:00")

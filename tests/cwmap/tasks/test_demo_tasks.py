@@ -6,7 +6,7 @@ import pytest
 
 from cwmap.demo import DemoTown
 from cwmap.demo.tasks import tasks_frame
-from cwmap.steps import ACTIONS, STATUS_OF
+from cwmap.tasks.steps import ACTIONS, STATUS_OF
 
 
 @pytest.fixture(scope="module")

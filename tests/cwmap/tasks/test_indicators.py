@@ -10,13 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cwmap import backup, steps
+from cwmap import backup
 from cwmap.demo import DemoTown
 from cwmap.demo.tasks import tasks_frame
-from cwmap.indicators import LABELS, Rate, indicators
-from cwmap.steps import STATES
 from cwmap.store import Merged, Workspace
-from cwmap.tasks import tasks
+from cwmap.tasks import steps
+from cwmap.tasks.indicators import LABELS, Rate, indicators
+from cwmap.tasks.steps import STATES
+from cwmap.tasks.tasks import tasks
 from cwmap.town import Town, open_town
 
 DAY = np.timedelta64(1, "D")

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from openpyxl.drawing.image import Image as Drawn
 from PIL import Image
 
-from cwmap import importing, photos, steps
+from cwmap import importing, photos
 from cwmap.errors import CwmapError
 from cwmap.importing import Imported, Question
 from cwmap.store import Workspace
+from cwmap.tasks import steps
+from cwmap.tasks.unitbook import SHEET, WORDS, write_unit_book
 from cwmap.town import open_town
-from cwmap.unitbook import SHEET, WORDS, write_unit_book
 
 ROADS, BINS = "住建局", "环卫所"
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cwmap import routing
 from cwmap.errors import CwmapError
 from cwmap.norms import Categories
-from cwmap.routing import Route
+from cwmap.tasks import routing
+from cwmap.tasks.routing import Route
 
 DEFAULT = '[default]\nlead = "创卫办"\n'
 

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cwmap import steps
 from cwmap.errors import CwmapError
 from cwmap.figures import summary
 from cwmap.filters import Filter
-from cwmap.steps import ACTIONS, STATE_OF, STATES, STATUS_OF, Actor, Standing, Step
 from cwmap.store import Workspace
 from cwmap.tables import STATUS
-from cwmap.tasks import tasks
+from cwmap.tasks import steps
+from cwmap.tasks.steps import ACTIONS, STATE_OF, STATES, STATUS_OF, Actor, Standing, Step
+from cwmap.tasks.tasks import tasks
 from cwmap.town import open_town
 
 NOW = pd.Timestamp("2026-04-01 02:00")
@@ -220,7 +220,7 @@ def test_another_owner(town_of_tasks: Workspace, do: Callable[..., int]) -> None
 WORK = """
 import sys
 from pathlib import Path
-from cwmap import steps
+from cwmap.tasks import steps
 from cwmap.store import Workspace
 workspace = Workspace.open(Path(sys.argv[1]))
 ids = [f"W{n:03d}" for n in range(4, 40)]

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cwmap import routing
 from cwmap.filters import Filter
 from cwmap.norms import Categories
-from cwmap.routing import Route, Routing
-from cwmap.steps import RUNNING, STATES
 from cwmap.store import Merged, Settings, Workspace
-from cwmap.tasks import GREEN, LIGHTS, NO_LIGHT, RED, YELLOW, counts, listed, tasks
+from cwmap.tasks import routing
+from cwmap.tasks.routing import Route, Routing
+from cwmap.tasks.steps import RUNNING, STATES
+from cwmap.tasks.tasks import GREEN, LIGHTS, NO_LIGHT, RED, YELLOW, counts, listed, tasks
 from cwmap.town import Town, open_town
 from cwmap.worktime import Calendar
 

@@ -9,9 +9,9 @@ import shapely
 
 from cwmap import figures
 from cwmap.filters import Filter
-from cwmap.hotspots import Method
-from cwmap.together import together
 from cwmap.town import Town
+from cwmap.trends.hotspots import Method
+from cwmap.trends.together import together
 from cwmap.ui import multiples, pairing
 from cwmap.ui.choices import Choices
 from cwmap.ui.look import Look

@@ -1,0 +1,1 @@
+"""What goes into the meeting (会议、通报)."""

@@ -1,0 +1,1 @@
+"""Every report followed to its end (任务): steps, working time, workbooks out and back."""
