@@ -6,16 +6,15 @@ replaces is kept in `rules/history`.
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NoReturn
 
+from cwmap import versions
 from cwmap.errors import CwmapError
 from cwmap.shipped import shipped
 
@@ -239,16 +238,8 @@ def write(file: str, workspace: Path, text: str) -> Path:
     The caller has checked the text. CwmapError where the folder cannot be written.
     """
     path = workspace / "rules" / file
-    fresh = path.with_name(f".{file}.new")
     try:
-        path.parent.mkdir(exist_ok=True)
-        if path.exists():
-            _keep(path)
-        with fresh.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        fresh.replace(path)
+        versions.write(path, text)
     except OSError as error:
         raise CwmapError(
             f"规则没有保存：“{path.parent}”写不进去；请检查写权限和磁盘空间。"
@@ -258,13 +249,4 @@ def write(file: str, workspace: Path, text: str) -> Path:
 
 def history(file: str, workspace: Path) -> list[Path]:
     """Earlier versions of a rule file, newest first."""
-    folder = workspace / "rules" / "history"
-    stem, ending = file.rsplit(".", 1)
-    return sorted(folder.glob(f"{stem}-*.{ending}"), reverse=True)
-
-
-def _keep(path: Path) -> None:
-    folder = path.parent / "history"
-    folder.mkdir(exist_ok=True)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    (folder / f"{path.stem}-{stamp}{path.suffix}").write_bytes(path.read_bytes())
+    return versions.earlier(workspace / "rules" / file)

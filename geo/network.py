@@ -132,6 +132,11 @@ class Network:
         per_m = 1 / float(_tobler_m_per_min(np.zeros(1))[0])
         return replace(self, forward=forward, backward=backward, unit="min", per_m=per_m)
 
+    def level(self) -> Network:
+        """The same network with costs in metres of level walking that take as long."""
+        forward, backward = self.forward / self.per_m, self.backward / self.per_m
+        return replace(self, forward=forward, backward=backward, unit="m", per_m=1.0)
+
     @cached_property
     def length_m(self) -> Floats:
         """(edges,) horizontal length."""

@@ -107,12 +107,16 @@ class Facility:
 
 @dataclass(frozen=True)
 class Walk:
-    """How walking is measured, in metres; paths: a file of ways that replaces the lanes' own."""
+    """How walking is measured, in metres.
+
+    paths: a file of ways that replaces the lanes' own; elevation: a file of heights.
+    """
 
     snap_m: float
     join_m: float
     detour: float
     paths: Path | None
+    elevation: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -197,17 +201,23 @@ def parse(
 
 
 def _walk(entry: Entry, workspace: Path | None) -> Walk:
-    paths = None
-    if entry.has("paths"):
-        paths = (workspace or Path()) / entry.text("paths")
-        if not paths.is_file():
-            entry.fail(f"没有路网文件“{paths}”；请把它放进工作区，或删去这一行。", "paths")
     walk = Walk(
         entry.number("snap_m", 1, 5_000), entry.number("join_m", 0, 200),
-        entry.number("detour", 1, 3), paths,
+        entry.number("detour", 1, 3), _file(entry, "paths", "路网", workspace),
+        _file(entry, "elevation", "高程", workspace),
     )  # fmt: skip
     entry.done()
     return walk
+
+
+def _file(entry: Entry, key: str, called: str, workspace: Path | None) -> Path | None:
+    """A file of the workspace that the rules name."""
+    if not entry.has(key):
+        return None
+    path = (workspace or Path()) / entry.text(key)
+    if not path.is_file():
+        entry.fail(f"没有{called}文件“{path}”；请把它放进工作区，或删去这一行。", key)
+    return path
 
 
 def _facility(entry: Entry, categories: Categories) -> Facility:

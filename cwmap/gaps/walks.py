@@ -17,6 +17,7 @@ import numpy.typing as npt
 import shapely
 
 from cwmap.gaps.facilities import Norms, Walk
+from cwmap.gaps.heights import read_heights
 from cwmap.gaps.paths import Paths, read_paths
 from cwmap.placing import repaired
 from cwmap.town import Town
@@ -156,8 +157,22 @@ def _walks(town: Town, rules: Walk) -> Walks:
         ways.lines, crossings=not ways.shared, join_m=0 if ways.shared else rules.join_m,
         bridges=ways.bridge, barriers=[*water, *slopes], longest_m=PIECE_M,
     )  # fmt: skip
-    notes = (*_barred(water, hills), *_parts(network))
+    network, climbing = _climbed(network, rules, town.settings.crs)
+    notes = (*climbing, *_barred(water, hills), *_parts(network))
     return Walks(network, replace(network, barriers=water), hills, rules, (source, *notes))
+
+
+def _climbed(network: Network, rules: Walk, crs: str) -> tuple[Network, list[str]]:
+    """The network with what climbing costs, where heights are known; and what is to be said of it."""
+    if not rules.elevation:
+        return network, []
+    heights = read_heights(rules.elevation, crs).at(network.x, network.y)
+    known = float(np.isfinite(heights).mean())
+    note = (
+        f"高程取自“{rules.elevation.name}”，上下坡按 Tobler 函数折算为同样费时的平路距离；"
+        f"{known:.0%} 的路网节点有高程，其余按平路"
+    )
+    return network.with_slope(heights).level(), [note]
 
 
 def _barred(water: Shapes, hills: Shapes) -> list[str]:

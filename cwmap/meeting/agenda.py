@@ -7,15 +7,15 @@ that an agenda of last week shows this week. An agenda that is replaced goes to 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from cwmap import versions
 from cwmap.errors import CwmapError
 from cwmap.filters import Filter
 from cwmap.town import Town
@@ -154,10 +154,7 @@ def names(workspace: Path) -> list[str]:
 
 def history(workspace: Path, name: str) -> list[Path]:
     """What was saved under a name before, newest first."""
-    folder = workspace / _FOLDER / "history"
-    return sorted(
-        (p for p in folder.glob("*.json") if p.stem.rpartition("-")[0] == name), reverse=True
-    )
+    return versions.earlier(_path(workspace, name))
 
 
 def load(workspace: Path, name: str) -> Agenda:
@@ -185,15 +182,8 @@ def save(workspace: Path, agenda: Agenda) -> Path:
     content = {"steps": [asdict(step) for step in agenda.steps]}
     text = json.dumps(content, ensure_ascii=False, indent=1)
     _Check("这个议程").steps(json.loads(text))
-    fresh = path.with_name(f".{path.name}.new")
     try:
-        path.parent.mkdir(exist_ok=True)
-        _keep(path)
-        with fresh.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        fresh.replace(path)
+        versions.write(path, text)
     except OSError as error:
         raise CwmapError(
             f"议程没有保存：“{path.parent}”写不进去；请检查写权限和磁盘空间。"
@@ -205,19 +195,10 @@ def remove(workspace: Path, name: str) -> None:
     """Take an agenda out of the list; its file stays in the history."""
     path = _path(workspace, name)
     try:
-        _keep(path)
+        versions.keep(path)
         path.unlink(missing_ok=True)
     except OSError as error:
         raise CwmapError(f"议程“{name}”删不掉；请检查文件夹的写权限。") from error
-
-
-def _keep(path: Path) -> None:
-    if not path.exists():
-        return
-    folder = path.parent / "history"
-    folder.mkdir(exist_ok=True)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    (folder / f"{path.stem}-{stamp}.json").write_bytes(path.read_bytes())
 
 
 def _path(workspace: Path, name: str) -> Path:

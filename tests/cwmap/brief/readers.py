@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from docx import Document
 from pptx import Presentation
 
-from tests.cwmap.test_boards import glyphs, objects, reference, runs, squeezed, stream, words
+from tests.cwmap.duties.test_boards import glyphs, objects, reference, runs, squeezed, stream, words
 
 Rows = list[tuple[str, ...]]
 

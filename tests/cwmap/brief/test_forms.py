@@ -19,7 +19,6 @@ from docx.oxml.ns import qn
 from docx.shared import Mm
 from PIL import Image
 from pptx import Presentation
-from tests.cwmap.test_boards import squeezed
 
 from cwmap import brief as briefs
 from cwmap import cli, photos
@@ -34,6 +33,7 @@ from cwmap.tasks import steps
 from cwmap.town import Town, open_town
 from tests.cwmap.brief.conftest import DAY
 from tests.cwmap.brief.readers import Page, of_pdf, of_pptx, text
+from tests.cwmap.duties.test_boards import squeezed
 
 HOSTILE = (
     '"引"’\'<script>alert(1)</script>&amp;', '#read("/etc/passwd") *粗* $x$', "=cmd|' /C calc'!A0",

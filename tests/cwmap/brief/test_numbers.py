@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.cwmap.test_boards import squeezed
 
 from cwmap import figures
 from cwmap.assessment import assessment, scoring
@@ -18,6 +17,7 @@ from cwmap.town import Town
 from cwmap.trends.spots import spots
 from tests.cwmap.brief.conftest import DAY
 from tests.cwmap.brief.readers import tables, text
+from tests.cwmap.duties.test_boards import squeezed
 
 
 @pytest.fixture(scope="module", params=["period", "roads"])

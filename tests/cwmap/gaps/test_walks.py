@@ -11,6 +11,7 @@ from shapely.geometry import MultiPoint, Point, box
 
 from cwmap.errors import CwmapError
 from cwmap.gaps.facilities import Norms
+from cwmap.gaps.heights import read_heights
 from cwmap.gaps.paths import read_paths
 from cwmap.gaps.reach import reach, served, service_areas, stock
 from cwmap.gaps.walks import metric, walks
@@ -160,3 +161,42 @@ def test_a_file_of_ways_takes_the_lanes_place(
     path.write_bytes(b"not a file of lines")
     with pytest.raises(CwmapError, match="读不了路网文件“路网"):
         read_paths(path, "EPSG:4544")
+
+
+@pytest.mark.parametrize("column", ["高程(米)", "ELEV", None])
+def test_climbing_counts_by_tobler_where_heights_are_given(
+    drawn: Drawn, street: Street, norms: Norms, tmp_path, column: str | None
+) -> None:
+    """A tenth uphill takes e^0.35 times as long as level ground, downhill as long (Tobler 1993)."""
+    town = drawn(
+        lanes=[lane(street((0, 0), (1000, 0)))],
+        facilities=[market(1000, 0)], population=[home(0, 0), home(1990, 0)],
+    )  # fmt: skip
+    x, y = shapely.get_coordinates(metric(town, "facilities"))[0]
+    way = shapely.LineString([(x - 1000, y), (x, y), (x + 990, y)])
+    paths = tmp_path / "路网.gpkg"
+    gpd.GeoDataFrame(geometry=[way], crs="EPSG:4544").to_file(paths)
+    grid = [(x + dx, y + dy) for dx in (-1500, 0, 1500) for dy in (-500, 500)]
+    height = [0.1 * (px - x) + 300 for px, _ in grid]
+    shapes = [
+        Point(*at, z) if column is None else Point(*at) for at, z in zip(grid, height, strict=True)
+    ]
+    known = gpd.GeoDataFrame({column: height} if column else {}, geometry=shapes, crs="EPSG:4544")
+    ground = tmp_path / "高程点.gpkg"
+    known.to_file(ground)
+    own = replace(norms, walk=replace(norms.walk, paths=paths, elevation=ground))
+    found = reach(town, own, own.facilities["market"])
+    np.testing.assert_allclose(found.of_standard_m, [1000 * np.exp(0.35), 990], rtol=1e-3)
+    assert "高程点.gpkg" in "".join(walks(town, own).notes)
+    assert "100% 的路网节点有高程" in "".join(walks(town, own).notes)
+
+
+@pytest.mark.parametrize("content", [b"not a file", None])
+def test_a_file_without_heights_is_told(tmp_path, content: bytes | None) -> None:
+    path = tmp_path / "高程点.gpkg"
+    if content:
+        path.write_bytes(content)
+    else:
+        gpd.GeoDataFrame(geometry=[Point(0, 0)], crs="EPSG:4544").to_file(path)
+    with pytest.raises(CwmapError, match="高程文件“高程点"):
+        read_heights(path, "EPSG:4544")
