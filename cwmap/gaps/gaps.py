@@ -60,6 +60,11 @@ class Gaps:
     notes: tuple[str, ...]
 
     @property
+    def concerned(self) -> pd.Series:
+        """Whom it concerns: those without a facility of standard within the norm, in `unit`."""
+        return self.frame["beyond"] + self.frame["below_standard"]
+
+    @property
     def urgent(self) -> pd.DataFrame:
         """The places with a priority."""
         return self.frame[self.frame["priority"] > 0]

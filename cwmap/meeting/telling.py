@@ -199,7 +199,7 @@ def gap(desk: Desk, question: Filter, _step: Step) -> Told:
     return Told(
         f"缺口：{first['name']}{gaps.VERDICTS[first['verdict']]}", str(first["reason"]),
         (
-            Figure("没有服务到", f"{first['unmet']:,.0f}", UNITS[judged.unit], "在标准步行距离以外", "bad"),
+            Figure("涉及", f"{judged.concerned[place]:,.0f}", UNITS[judged.unit], "步行不到达标设施", "bad"),
             Figure(f"最近的达标{judged.facility.name}", far, "米", "步行"),
         ),
         "map", replace(asked, area=()), look, (judged.layer, (place,)),

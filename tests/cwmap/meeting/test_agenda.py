@@ -246,11 +246,14 @@ def test_a_view_shows_the_figures_of_its_own_page(desk: Desk, month: Filter) -> 
 
 
 def test_the_gap_is_that_of_its_page(desk: Desk, month: Filter) -> None:
-    first = gaps.gaps(desk.town, desk.norms, "market", month).urgent.iloc[0]
+    judged = gaps.gaps(desk.town, desk.norms, "market", month)
+    first = judged.urgent.iloc[0]
     told = telling.tell(desk, Step("gap"))
     assert told.places == ("areas", ("P01",))  # as planted
     assert told.sentence == first["reason"]
-    assert values(told) == [f"{first['unmet']:,.0f}", f"{first['nearest_m']:,.0f}"]
+    concerned = f"{judged.concerned['P01']:,.0f}"
+    assert f"涉及 {concerned} 人" in told.sentence
+    assert values(told) == [concerned, f"{first['nearest_m']:,.0f}"]
 
 
 def test_the_planners_words_stand_before_ours(desk: Desk) -> None:
