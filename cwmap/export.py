@@ -20,6 +20,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from cwmap import figures
+from cwmap.colours import RAMPS, even_breaks
 from cwmap.errors import CwmapError
 from cwmap.filters import Filter
 from cwmap.store import Workspace
@@ -30,6 +31,7 @@ from cwmap.writers.geotiff import write_geotiff
 from cwmap.writers.kml import write_kml
 from cwmap.writers.layers import LAYERS, layer_columns, layer_frame, layer_name, layer_notes
 from cwmap.writers.outgoing import Outgoing, as_texts, facts_of
+from cwmap.writers.qgis_style import raster_qml
 from cwmap.writers.shapefile import encoding_of, write_shapefile
 from cwmap.writers.symbology import symbology
 from geo.coordinates import from_wgs84, transform_geometries
@@ -170,6 +172,8 @@ def _raster(
     with replacing(path) as part:
         epsg = int(own.name.removeprefix("EPSG:"))
         write_geotiff(part, density, town.heat_grid.transform, epsg, as_texts(facts))
+        look = raster_qml(even_breaks(float(density.max())), RAMPS["light"])
+        part.with_suffix(".qml").write_text(look, encoding="utf-8")
     step("完成", 1.0)
     return Exported("heat", 1, str(path))
 

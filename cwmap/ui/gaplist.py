@@ -85,9 +85,9 @@ def listing(town: Town, judged: Gaps) -> None:
     )
     steadiness(judged)
     with st.container(key="cw-tasks-gaps", gap=None):
-        for at, row in enumerate(judged.frame.reset_index().to_dict("records")):
+        rows = zip(judged.frame.reset_index().to_dict("records"), judged.concerned, strict=True)
+        for at, (row, short) in enumerate(rows):
             rank = f"{row['priority']}　" if row["priority"] else "　"
-            short = row["beyond"] + row["below_standard"]
             st.button(
                 f":{_TEXT[row['verdict']]}[●] {rank}{frame.plain(row['name'])} "
                 f"*{VERDICTS[row['verdict']]}* **{short:,.0f}**",

@@ -51,6 +51,33 @@ def qml(
     return head + ET.tostring(root, encoding="unicode")
 
 
+def raster_qml(steps: Sequence[float], colours: Sequence[str]) -> str:
+    """The style of a raster of one band: colours that change evenly between steps, 0 is clear.
+
+    steps: class breaks, lowest first; colours: one more than steps. A colour table in the file itself
+    would need whole numbers below 256.
+    """
+    edges = [0.0, *steps, steps[-1] + steps[0]] if steps else [0.0, 1.0]
+    shades = [colours[0], *colours][: len(edges)]
+    root = ET.Element("qgis", version="3.16.0", styleCategories="Symbology")
+    pipe = ET.SubElement(root, "pipe")
+    renderer = ET.SubElement(
+        pipe, "rasterrenderer", type="singlebandpseudocolor", band="1", opacity="1", alphaBand="-1",
+        classificationMin="0", classificationMax=f"{edges[-1]:g}",
+    )  # fmt: skip
+    shader = ET.SubElement(
+        ET.SubElement(renderer, "rastershader"), "colorrampshader", colorRampType="INTERPOLATED",
+        classificationMode="1", clip="0",
+    )  # fmt: skip
+    for at, (edge, shade) in enumerate(zip(edges, shades, strict=True)):
+        ET.SubElement(
+            shader, "item", value=f"{edge:g}", color=shade, alpha="255" if at else "0",
+            label=f"{edge:g} 件/公顷",
+        )  # fmt: skip
+    head = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+    return head + ET.tostring(root, encoding="unicode")
+
+
 def store_style(path: Path, table: str, style: str, label: str) -> None:
     """Put a style into a GeoPackage as the one with which QGIS opens `table`."""
     with closing(sqlite3.connect(path)) as connection, connection:

@@ -12,6 +12,7 @@ import shapely
 from PIL import Image
 
 from cwmap import figures
+from cwmap.colours import RAMPS, even_breaks
 from cwmap.filters import Filter
 from cwmap.store import Workspace
 from cwmap.town import Town
@@ -20,6 +21,16 @@ from cwmap.writers.layers import layer_frame
 Made = Callable[..., Path]
 QUESTION = Filter(end=date(2026, 4, 1))
 BANDWIDTH_M = 60.0
+
+
+def test_qgis_opens_it_in_the_colours_of_the_page(town: Town, made: Made) -> None:
+    path = made("heat", "b.tif", QUESTION, bandwidth_m=BANDWIDTH_M)
+    style = ET.fromstring(path.with_suffix(".qml").read_text(encoding="utf-8"))
+    items = style.findall(".//colorrampshader/item")
+    steps = even_breaks(float(figures.heat(town, QUESTION, BANDWIDTH_M).max()))
+    assert [float(item.get("value")) for item in items][: len(steps) + 1] == [0.0, *steps]
+    assert [item.get("color") for item in items[1:]] == list(RAMPS["light"])
+    assert [item.get("alpha") for item in items] == ["0", *["255"] * len(RAMPS["light"])]
 
 
 def test_the_raster_is_the_heat(town: Town, made: Made) -> None:
