@@ -39,16 +39,17 @@ def test_from_the_black_list_to_the_inspections_behind_it(
         assert one.item in card
         for inspection in one.inspections:
             assert inspection in card
-    page.get_by_role("radio", name="月奖惩").click()
-    screen.settled()
+    with screen.painted():
+        page.get_by_role("radio", name="月奖惩").click()
     page.locator(".st-key-close-card button").click()
     page.locator(".cw-figure").wait_for()
     assert "全镇得分" in screen.text(".cw-figure")
     for view in ("督导通报", "公平", "样板", "抽样"):
-        page.get_by_role("radio", name=view).click()
-        screen.settled()
+        with screen.painted():
+            page.get_by_role("radio", name=view).click()
         assert screen.latin() == []
-    page.get_by_role("radio", name="复查").click()
+    with screen.painted():
+        page.get_by_role("radio", name="复查").click()
     page.get_by_role("button", name=re.compile("下载复查表")).wait_for()
     screen.settled()
     stops = revisits.plan(

@@ -25,7 +25,7 @@ def test_from_what_is_missing_to_the_people_of_a_lane(
     )
 
     page.get_by_role("radio", name=re.compile("^一岗两人")).click()
-    screen.settled()
+    page.get_by_text("同一天有两个人担任").wait_for()
     first = found.contradictions.iloc[0]
     with screen.painted():
         page.get_by_role("button", name=re.compile(re.escape(first["name"]))).first.click()
@@ -39,8 +39,8 @@ def test_from_what_is_missing_to_the_people_of_a_lane(
     page.locator(".st-key-w-phones label").click()
     page.get_by_text(phones.iloc[0]).first.wait_for()
 
-    page.get_by_role("radio", name="网格员", exact=True).click()
-    screen.settled()
+    with screen.painted():
+        page.get_by_role("radio", name="网格员", exact=True).click()
     labels = duties.lane_labels(town, "grid_officer")
     mine = labels[first["unit"].partition("/")[2]]
     chosen = screen.state()["chosen"]["ids"]

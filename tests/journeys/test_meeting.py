@@ -255,7 +255,7 @@ def test_an_agenda_of_ones_own(own_served: Served, new_screen: OpenScreen) -> No
     page.get_by_role("button", name="保存议程").click()
     page.wait_for_url("**agenda=**")
     screen.settled()
-    told = page.locator("[data-testid=stCode]").inner_text().strip()
+    told = page.locator("[data-testid=stCode]", has_text="agenda=").inner_text().strip()
     assert told.startswith(f"{own_served.url}/meeting?agenda=")
 
     plan = agenda.load(own_served.folder, "周会 第1次").steps

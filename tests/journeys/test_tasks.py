@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import openpyxl
 from PIL import Image
+from playwright.sync_api import TimeoutError as Waited
 
 from cwmap import access
 from cwmap.filters import Filter
@@ -27,9 +29,16 @@ def picture(path: Path, colour: str) -> Path:
 def do(screen: Screen, action: str, **fields: str) -> None:
     """Take a step on the open card."""
     page = screen.page
-    page.locator(".st-key-cw-act").get_by_role("radio", name=action, exact=True).click()
-    screen.settled()
     form = page.locator(".st-key-cw-act [data-testid=stForm]")
+    button = form.get_by_role("button", name=action, exact=True)
+    for _ in range(6):  # new data may draw the page anew under the click
+        choice = page.locator(".st-key-cw-act").get_by_role("radio", name=action, exact=True)
+        if choice.get_attribute("aria-checked") != "true":
+            choice.click()
+        with suppress(Waited):
+            button.wait_for(timeout=8_000)
+            break
+    screen.settled()
     form.get_by_label("经办人").fill("张某某")
     for label, text in fields.items():
         if label == "照片":
@@ -37,7 +46,7 @@ def do(screen: Screen, action: str, **fields: str) -> None:
             form.get_by_text(Path(text).name).wait_for()
         else:
             form.get_by_label(label).fill(text)
-    form.get_by_role("button", name=action, exact=True).click()
+    button.click()
 
 
 def state_now(screen: Screen, word: str) -> None:
@@ -117,7 +126,7 @@ def test_a_workbook_goes_out_and_comes_back(
     page.get_by_text("回收任务书").click()
     page.locator(".st-key-cw-books input[type=file]").set_input_files(back)
     page.get_by_text(re.compile("要改 1 件")).wait_for()
-    assert "飞走了" in screen.text(".st-key-cw-books")
+    page.locator(".st-key-cw-books").get_by_text("飞走了").wait_for()
     page.get_by_role("button", name="收录 1 件改动").click()
     page.get_by_text(re.compile("已收录：改 1 件")).wait_for()
     stored = (
