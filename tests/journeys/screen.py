@@ -195,7 +195,8 @@ class Screen:
         )
         allowed = re.compile(
             r"GCJ|WGS|CGCS|GPS|EPSG|BD-09|QGIS|ArcGIS|GeoPackage|Shapefile|Excel|WPS|CSV|GeoJSON|KML"
-            r"|FlatGeobuf|GeoParquet|GeoTIFF|xlsx|xls|csv|shp|zip|gpkg|geojson|kml|GB18030|COORD[XY]|FDR|PDF",
+            r"|FlatGeobuf|GeoParquet|GeoTIFF|xlsx|xls|csv|shp|zip|gpkg|geojson|kml|GB18030|COORD[XY]|FDR|PDF"
+            r"|[\w-]+\.(?:com|cn|org)[\w./-]*|docs/\w+\.md",  # sources are named as they are
             re.IGNORECASE,
         )
         return [text for text in found if re.search("[A-Za-z]{3,}", allowed.sub("", text))]
