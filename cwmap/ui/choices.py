@@ -63,7 +63,9 @@ def open_choices() -> None:
     words = {word: st.query_params[word] for word in _PAGE if word in st.query_params}
     written = st.session_state.get("written", {})
     mine = {word: value for word, value in written.items() if word in _PAGE}
-    if "choices" not in st.session_state or (len(st.query_params) and words != mine):
+    if "choices" not in st.session_state or (
+        state.by_hand() and len(st.query_params) and words != mine
+    ):
         st.session_state["choices"] = Choices.from_query(words)
 
 

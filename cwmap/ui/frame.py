@@ -92,7 +92,9 @@ def town() -> Town:
 
 
 def header(town: Town) -> None:
-    """Title, badge and the doors."""
+    """Title, badge and the doors; drawn when the whole page is, not when a part of it changes."""
+    st.session_state["revision"] = town.revision  # what is drawn now needs no `watch` to draw it
+    st.session_state["whole"] = True
     with st.container(key="cw-top", horizontal=True, vertical_alignment="center"):
         badge = (
             f'<span class="cw-badge" title="{SYNTHETIC_TIP}">{SYNTHETIC}</span>'
@@ -111,7 +113,5 @@ def header(town: Town) -> None:
 def watch() -> None:
     """Show new data a moment after an import, without a click."""
     revision = town().revision
-    shown = st.session_state.setdefault("revision", revision)
-    if shown != revision:
-        st.session_state["revision"] = revision
+    if st.session_state["revision"] != revision:
         st.rerun()

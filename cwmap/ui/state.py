@@ -49,8 +49,18 @@ def period_name(question: Filter, town: Town) -> str:
     return next((n for n in names if period(n, town) == span), "own")
 
 
+def by_hand() -> bool:
+    """Whether the address may have been changed by hand or by 'back': then the whole page is drawn.
+
+    What a click on a part of the page sends along may be the address of a moment ago.
+    """
+    return bool(st.session_state.get("whole"))
+
+
 def open_state(town: Town) -> None:
     """Take up the address: at the start of a session, and when it was changed by hand or 'back'."""
+    if "question" in st.session_state and not by_hand():
+        return
     query = {k: v for k, v in st.query_params.items() if k not in KEPT}
     # A link in the header brings no words: what was looked at stays.
     if "question" in st.session_state and query in ({}, st.session_state.get("written", query)):
@@ -133,3 +143,4 @@ def write_address(extra: Mapping[str, str] | None = None) -> None:
         kept = {k: v for k, v in st.query_params.items() if k in KEPT}
         st.query_params.from_dict({**query, **kept})
     st.session_state["written"] = query
+    st.session_state["whole"] = False

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
+from cwmap.ui import state
+
 
 def switch(name: str, options: Mapping[str, str], label: str) -> str:
     """One of several ways to look, as buttons; `options`: word of the address → Chinese, first usual."""
@@ -42,9 +44,8 @@ def chosen(name: str, options: Mapping[str, str]) -> str:
 def given(name: str) -> str | None:
     """A word that may be anything, such as a day: as the address says, else as it was."""
     asked, key = st.query_params.get(name), f"word-{name}"
-    if key not in st.session_state or (
-        asked is not None and asked != st.session_state.get("written", {}).get(name)
-    ):
+    written = st.session_state.get("written", {}).get(name)
+    if key not in st.session_state or (state.by_hand() and asked not in (None, written)):
         st.session_state[key] = asked
     word: str | None = st.session_state[key]
     return word
