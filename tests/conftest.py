@@ -1,9 +1,11 @@
 """What tests in every folder share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import browser  # scripts/browser.py, the one place that knows where a browser lies
 import pytest
+from playwright.sync_api import Playwright, sync_playwright
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +15,10 @@ def browser_path() -> Path:
     if found is None:
         pytest.fail(browser.MISSING, pytrace=False)
     return found
+
+
+@pytest.fixture(scope="session")
+def player() -> Iterator[Playwright]:
+    """What drives browsers: there can be only one in a process."""
+    with sync_playwright() as running:
+        yield running

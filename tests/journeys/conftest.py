@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright
 
 from cwmap import sample
 from tests.journeys.dashboard import Served, serving
@@ -58,12 +58,6 @@ def own_served(demo_folder: Path, tmp_path: Path) -> Iterator[Served]:
     folder = tmp_path / "镇"
     shutil.copytree(demo_folder, folder)
     with serving(folder, tmp_path) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def player() -> Iterator[Playwright]:
-    with sync_playwright() as running:
         yield running
 
 

@@ -121,9 +121,13 @@ class Screen:
         return frame
 
     def settled(self) -> None:
-        """Wait until the server's script is done and the page shows its result."""
+        """Wait until the server's script is done and the page shows its result.
+
+        The first widget of its kind is grey until the browser has fetched the script that draws it.
+        """
         self.page.wait_for_function(
-            "document.querySelector('.stApp')?.dataset.testScriptState === 'notRunning'"
+            """() => document.querySelector('.stApp')?.dataset.testScriptState === 'notRunning' &&
+            !document.querySelector('[data-testid=stSkeleton]')"""
         )
         self.page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
 

@@ -9,7 +9,7 @@ import branca.colormap
 import folium
 import folium.plugins
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Playwright
 
 from cwmap.ui.assets import (
     ASSETS,
@@ -210,7 +210,7 @@ def test_standalone_html_refuses_scripts_that_only_the_server_has() -> None:
 
 @pytest.mark.parametrize("rendered_before", [False, True])
 def test_a_saved_map_draws_and_asks_only_for_itself(
-    tmp_path: Path, browser_path: Path, rendered_before: bool
+    tmp_path: Path, player: Playwright, browser_path: Path, rendered_before: bool
 ) -> None:
     m = full()
     if rendered_before:
@@ -218,8 +218,7 @@ def test_a_saved_map_draws_and_asks_only_for_itself(
     file = tmp_path / "saved.html"
     file.write_text(standalone_html(m), encoding="utf-8")
     asked, errors = [], []
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser_path)
+    with player.chromium.launch(executable_path=browser_path) as chromium:
         page = chromium.new_page()
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -231,7 +230,6 @@ def test_a_saved_map_draws_and_asks_only_for_itself(
         assert page.locator("path.leaflet-interactive").count() == 1
         assert page.locator(".marker-cluster").count() == 1
         assert page.locator("img.leaflet-marker-icon").count() == 1
-        chromium.close()
     assert errors == []
     assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
 
