@@ -17,7 +17,7 @@ from cwmap.briefing.basis import Basis, with_period
 from cwmap.briefing.parts import Brief
 from cwmap.briefing.sections import SECTIONS, notes
 from cwmap.captions import filter_caption
-from cwmap.drawing.sheet import review_words
+from cwmap.drawing.page import review_words
 from cwmap.errors import CwmapError
 from cwmap.export import replacing
 from cwmap.filters import Filter

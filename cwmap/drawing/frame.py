@@ -54,6 +54,13 @@ class Frame:
             self.west + self.scale * self.width, self.north,
         )  # fmt: skip
 
+    def wider(self, mm: float) -> Frame:
+        """The same map with so much more of it on each side."""
+        return Frame(
+            self.left - mm, self.top - mm, self.width + 2 * mm, self.height + 2 * mm,
+            self.west - mm * self.scale, self.north + mm * self.scale, self.scale,
+        )  # fmt: skip
+
     def place(self, metres: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """(n, 2) metres → (n, 2) millimetres of the drawing."""
         corner = np.array([self.west, self.north])
@@ -71,6 +78,41 @@ class Frame:
         parts = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
         parts = parts[shapely.area(parts) >= speck_mm2 * self.scale**2]
         return "".join(self._ring(ring) for ring in shapely.get_rings(parts))
+
+    def lines(self, metric: Shapes) -> str:
+        """Lines, and outlines of polygons (metres), as SVG path data; clipped and no finer either."""
+        if not len(metric):
+            return ""
+        # Outlines before clipping: the edge of the box is not the outline of anything.
+        flat = shapely.get_parts(shapely.get_parts(metric))
+        areal = shapely.get_dimensions(flat) == 2
+        flat = np.concatenate([shapely.boundary(flat[areal]), flat[~areal]])
+        inside = flat[shapely.intersects(flat, shapely.box(*self.bounds))]
+        clipped = shapely.get_parts(shapely.clip_by_rect(inside, *self.bounds))
+        joined = shapely.get_parts(shapely.line_merge(clipped))
+        joined = joined[shapely.get_type_id(joined) == shapely.GeometryType.LINESTRING]
+        return "".join(map(self._open, shapely.simplify(joined, _FINEST_MM * self.scale)))
+
+    def points(self, metres: npt.NDArray[np.float64]) -> str:
+        """The points (n, 2) within the box as SVG path data: lines without length.
+
+        Those that are the same to a tenth of a millimetre are one.
+        """
+        placed = self.place(metres.reshape(-1, 2))
+        shown = np.unique(placed[self.holds(placed)].round(1), axis=0)
+        return "".join(f"M{x:g},{y:g}h0" for x, y in shown.tolist())
+
+    def holds(self, placed: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Whether places (n, 2) of the drawing are in the box."""
+        past = placed - [self.left, self.top]
+        held: npt.NDArray[np.bool_] = np.all(
+            (past >= 0) & (past <= [self.width, self.height]), axis=1
+        )
+        return held
+
+    def _open(self, line: shapely.LineString) -> str:
+        corners = self.place(shapely.get_coordinates(line))
+        return "M" + " ".join(f"{x:.2f},{y:.2f}" for x, y in corners)
 
     def _ring(self, ring: shapely.LinearRing) -> str:
         corners = self.place(shapely.get_coordinates(ring)[:-1])

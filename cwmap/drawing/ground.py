@@ -25,7 +25,10 @@ _ASIDE = (0.0, -1.6, 1.6, -3.0, 3.0)
 """Where a name may stand, in its sizes below its shape's middle; the best first."""
 _BUILDINGS_FROM = 14.0
 """Metres a millimetre above which buildings are too small to be drawn."""
-_MAIN = "main"
+_BEYOND = 1.0
+"""How far outside the frame outlines are cut, mm, so that its rim is not drawn as an outline."""
+_MAIN, _ALL_LANES_BELOW = "main", 7.0
+"""Kind of lanes that are always named; metres a millimetre below which the others are too."""
 
 
 def metric(town: Town, layer: str) -> Shapes:
@@ -38,8 +41,10 @@ def metric(town: Town, layer: str) -> Shapes:
     )
 
 
-def under(town: Town, frame: Frame) -> str:
-    """The ground and the lanes as SVG; the same for each map of a frame."""
+def under(town: Town, frame: Frame, *, keep: bool = True) -> str:
+    """The ground and the lanes as SVG; keep: with the town, for other maps of the same frame."""
+    if not keep:
+        return _under(town, frame)
     return town.kept(("ground", frame), lambda: _under(town, frame))
 
 
@@ -58,22 +63,27 @@ def _under(town: Town, frame: Frame) -> str:
     return "".join(parts)
 
 
-def over(town: Town, frame: Frame, k: float, taken: list[Bounds]) -> str:
-    """Outlines of the areas, and names where they do not cover each other or what is `taken`."""
+def over(town: Town, frame: Frame, k: float, taken: list[Bounds], *, all_names: bool = True) -> str:
+    """Outlines of the areas, and names where they do not cover each other or what is `taken`.
+
+    all_names: of water and lanes too, not only of the areas.
+    """
     areas = metric(town, "areas")
     lines = (
-        f'<path d="{frame.path(areas)}" fill="none" stroke="{ACCENT}" stroke-width="{0.3 * k:.2f}"'
+        f'<path d="{frame.wider(_BEYOND).path(areas)}" fill="none" stroke="{ACCENT}"'
+        f' stroke-width="{0.3 * k:.2f}"'
         f' stroke-dasharray="{1.6 * k:.2f} {0.9 * k:.2f}" stroke-opacity="0.85"/>'
     )
     taken = list(taken)
-    water = town.layers["backdrop"]["kind"].to_numpy(object) == "water"
-    main = (town.layers["lanes"]["kind"] == _MAIN).to_numpy(bool)
-    names = [
-        _names(town, "areas", np.ones(len(areas), bool), frame, taken, 3.0 * k, ACCENT, _ASIDE),
-        _names(town, "backdrop", water, frame, taken, 2.5 * k, "#4f86a6"),
-        _names(town, "lanes", main, frame, taken, 2.1 * k, SOFT),
-    ]
-    return lines + "".join(names)
+    every = np.ones(len(areas), bool)
+    names = _names(town, "areas", every, frame, taken, 3.0 * k, ACCENT, _ASIDE)
+    if all_names:
+        water = town.layers["backdrop"]["kind"].to_numpy(object) == "water"
+        lanes = (town.layers["lanes"]["kind"] == _MAIN).to_numpy(bool)
+        lanes = lanes | (frame.scale < _ALL_LANES_BELOW)
+        names += _names(town, "backdrop", water, frame, taken, 2.5 * k, "#4f86a6")
+        names += _names(town, "lanes", lanes, frame, taken, 2.1 * k, SOFT)
+    return lines + names
 
 
 def _names(

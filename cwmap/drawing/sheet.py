@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import base64
 import itertools
+import math
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 import numpy.typing as npt
 
 from cwmap.colours import RAMPS, heat_png
 from cwmap.drawing import ground
+from cwmap.drawing.apart import apart
 from cwmap.drawing.frame import Bounds, Frame, Shapes
-from cwmap.drawing.lettering import ACCENT, FAMILIES, INK, SOFT, fitting, lettered, width_em
+from cwmap.drawing.legend import STRIP, Entry, Legend, ScaleBar
+from cwmap.drawing.lettering import ACCENT, INK, legible, lettered, width_em
+from cwmap.drawing.page import FINE, FOOT, HEAD, Box, Page
 from cwmap.town import Town
 
-HEAD, STRIP, FOOT = 12.0, 7.5, 4.6
-"""Heights in mm of title and filter, of the legend's strip, and of the footer, at lettering 1."""
-
-_NUDGES = 60
-_FINE, _RULE = "#8a949a", "#cfd6d8"
+_SHAPE = 2 / 3
+"""Height to width of a sheet that shows a part of the town."""
+_RIM_FROM_MM = 1.2
+"""Dots from this size on have a white rim, as marks have; smaller ones would be all rim."""
+_BASE = 1.02 / 2.8
+"""Of a letter in the middle of a mark: how far below it the base line is, in the letter's sizes."""
+_NAMES_STAY_CLEAR = 200
+"""So many dots at most keep the names off; more would leave no name."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,13 +35,37 @@ Floats = npt.NDArray[np.float64]
 class Fill:
     """Polygons (metric) in one colour, and what the legend says of it ("": nothing).
 
-    edge_mm: how much wider thin ones are drawn, so that they are seen from afar.
+    edge_mm: how much wider thin ones are drawn, in solid colour, so that they are seen from afar.
+    opacity: of those without. line: colour of a thin line around each, to tell neighbours apart.
     """
 
     colour: str
     shapes: Shapes
     words: str = ""
     edge_mm: float = 0.0
+    opacity: float = 0.92
+    line: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Lines, and outlines of polygons (metric), in one colour."""
+
+    colour: str
+    shapes: Shapes
+    width_mm: float
+    dash: bool = False
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Dots:
+    """Many points (n, 2; metric) in one colour, each where it is. size_mm: across."""
+
+    colour: str
+    xy: Floats
+    size_mm: float
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,81 +78,121 @@ class Heat:
 
 @dataclass(frozen=True)
 class Mark:
-    """A numbered point (metric)."""
+    """A point (metric) with a number or a letter in it.
+
+    fixed: it stands where it is, below those that are moved apart. size_mm: across.
+    """
 
     x: float
     y: float
     text: str
     colour: str = ACCENT
+    fixed: bool = False
+    words: str = ""
+    size_mm: float = 4.4
 
 
 @dataclass(frozen=True, eq=False)
-class Sheet:
-    """What a map says. unit: heads the legend. drawn: day of the print.
+class Sheet(Page):
+    """A map. What is listed later lies above: heat, fills, lines, dots, names, marks.
 
-    source: where the data are from and as of when.
+    bounds: what is shown, in metres of the town's projection; None: the whole town.
+    legend: entries before those of the fills, the heat, the lines, the dots and the marks.
     """
 
-    town: Town
-    title: str
-    caption: str
-    unit: str
-    source: str
-    drawn: date
     fills: tuple[Fill, ...] = ()
     heat: Heat | None = None
     marks: tuple[Mark, ...] = ()
+    lines: tuple[Line, ...] = ()
+    dots: tuple[Dots, ...] = ()
+    bounds: Bounds | None = None
+    legend: tuple[Entry, ...] = ()
 
-    def svg(self, width_mm: float, height_mm: float, lettering: float = 1.0) -> str:
-        """The drawing at this size; lettering: how much larger than on an A4 page the letters are."""
-        return _drawing(self, width_mm, height_mm, lettering)
+    def body(self, room: Box, k: float) -> str:
+        """The map, and under it the legend and the scale bar."""
+        frame, legend, bar = self._laid(room, k)
+        under = frame.top + frame.height
+        return "".join((
+            self.map_in(frame, k), legend.svg(room.left, under, k),
+            bar.svg(room.left + room.width, under, k),
+        ))  # fmt: skip
 
+    def height_mm(self, width_mm: float, most_mm: float, lettering: float = 1.0) -> float:
+        """As high as the town is at this width; of a part of it, always of the same shape."""
+        if self.bounds is not None:
+            return min(most_mm, width_mm * self.shape)
+        tall = height_mm(self.town, width_mm, 10 * width_mm, lettering)
+        room = Box(0.0, 0.0, width_mm, tall - (HEAD + FOOT) * lettering)
+        _, legend, _ = self._laid(room, lettering)
+        return min(most_mm, tall + legend.height(lettering) - STRIP * lettering)
 
-def review_words(town: Town) -> str:
-    """The review number (审图号) of the office's maps, or the words of one that needs none."""
-    return town.settings.review.strip() or "内部使用"
+    @property
+    def shape(self) -> float:
+        """Height to width of what is shown; of a part of the town always the same."""
+        return _shape(self.town) if self.bounds is None else _SHAPE
+
+    def frame(self, room: Box) -> Frame:
+        """What the sheet shows, as large as it is in such a box."""
+        return Frame.around(self.bounds or _inner(self.town), *room)
+
+    def map_in(self, frame: Frame, k: float, clip: str = "map", *, all_names: bool = True) -> str:
+        """The map by itself; clip: an id that nothing else in the drawing has.
+
+        all_names: not only those of the areas.
+        """
+        marks, spots = _marks(self.marks, frame, k)
+        return "".join((
+            f'<clipPath id="{clip}">{_box(frame, "#000")}</clipPath><g clip-path="url(#{clip})">',
+            ground.under(self.town, frame, keep=self.bounds is None),
+            _heat(self, frame),
+            *(_fill(fill, frame, k) for fill in self.fills),
+            *(_line(line, frame, k) for line in self.lines),
+            *(_dots(dots, frame, k) for dots in self.dots),
+            ground.over(
+                self.town, frame, k, self._taken(marks, spots, frame, k), all_names=all_names
+            ),
+            *(_mark(mark, x, y, k) for mark, (x, y) in zip(marks, spots.tolist(), strict=True)),
+            "</g>", _box(frame, "none", FINE), _north(frame, k),
+        ))  # fmt: skip
+
+    def entries(self) -> tuple[Entry, ...]:
+        """What the legend says, each once."""
+        said = [
+            *self.legend,
+            *(Entry(fill.colour, fill.words) for fill in self.fills),
+            *_heat_classes(self),
+            *(Entry(e.colour, e.words, "dash" if e.dash else "line") for e in self.lines),
+            *(Entry(dots.colour, dots.words, "dot") for dots in self.dots),
+            *(Entry(mark.colour, mark.words, "dot") for mark in self.marks),
+        ]
+        return tuple(dict.fromkeys(entry for entry in said if entry.words))
+
+    def _laid(self, room: Box, k: float) -> tuple[Frame, Legend, ScaleBar]:
+        frame = self.frame(room._replace(height=room.height - STRIP * k))
+        bar = ScaleBar.of(frame, k)
+        legend = Legend.laid(self.unit, self.entries(), room.width, bar.room, k)
+        frame = self.frame(room._replace(height=room.height - legend.height(k)))
+        return frame, legend, ScaleBar.of(frame, k, bar.long)
+
+    def _taken(self, marks: list[Mark], spots: Floats, frame: Frame, k: float) -> list[Bounds]:
+        """Boxes of the drawing that no name may cover: marks, few dots, and the north arrow."""
+        right, top = frame.left + frame.width, frame.top
+        signs = [(mark.size_mm / 2 + 0.2, spot) for mark, spot in zip(marks, spots, strict=True)]
+        if sum(len(dots.xy) for dots in self.dots) <= _NAMES_STAY_CLEAR:
+            signs += [(x.size_mm / 2, spot) for x in self.dots for spot in frame.place(x.xy)]
+        boxes = [(x - r * k, y - r * k, x + r * k, y + r * k) for r, (x, y) in signs]
+        return [*boxes, (right - 11 * k, top, right, top + 13 * k)]
 
 
 def height_mm(town: Town, width_mm: float, most_mm: float, lettering: float = 1.0) -> float:
     """How high a map of this width is if nothing but the town is on it; at most `most_mm`."""
-    west, south, east, north = _inner(town)
-    shape = (north - south) / max(east - west, 1e-3)
-    return min(most_mm, width_mm * shape + (HEAD + STRIP + FOOT) * lettering)
+    return min(most_mm, width_mm * _shape(town) + (HEAD + STRIP + FOOT) * lettering)
 
 
 def extent_m(town: Town) -> Bounds:
     """What a map shows: the heat raster's box, which is the town with a margin, in metres."""
     west, south, east, north = town.heat_grid.bounds
     return float(west), float(south), float(east), float(north)
-
-
-def _drawing(sheet: Sheet, width: float, height: float, k: float) -> str:
-    top = HEAD * k
-    frame = Frame.around(_inner(sheet.town), 0.0, top, width, height - top - (STRIP + FOOT) * k)
-    spots = _apart(frame.place(np.array([[m.x, m.y] for m in sheet.marks]).reshape(-1, 2)), k)
-    opened = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}mm" height="{height:g}mm"'
-        f' viewBox="0 0 {width:g} {height:g}" font-family="{FAMILIES}">'
-        f'<rect width="{width:g}" height="{height:g}" fill="#fff"/>'
-    )
-    parts = [
-        opened,
-        _title(sheet, width, k),
-        _clip(frame),
-        '<g clip-path="url(#map)">',
-        ground.under(sheet.town, frame),
-        _heat(sheet, frame),
-        *(_fill(fill, frame, k) for fill in sheet.fills),
-        ground.over(sheet.town, frame, k, _taken(spots, frame, k)),
-        *(_mark(mark, x, y, k) for mark, (x, y) in zip(sheet.marks, spots.tolist(), strict=True)),
-        "</g>",
-        _box(frame, "none", _FINE),
-        _north(frame, k),
-        _legend(sheet, frame, k),
-        _foot(sheet, width, height, k),
-        "</svg>",
-    ]
-    return "".join(parts)
 
 
 def _inner(town: Town) -> Bounds:
@@ -132,28 +202,9 @@ def _inner(town: Town) -> Bounds:
     return west + pad, south + pad, east - pad, north - pad
 
 
-def _title(sheet: Sheet, width: float, k: float) -> str:
-    badge = _badge(sheet, width - 13 * k, 4.6 * k, k)
-    room = (width - 16 * k) / (4.4 * k)
-    return (
-        lettered(fitting(sheet.title, room), 0, 4.9 * k, 4.4 * k, bold=True)
-        + lettered(fitting(sheet.caption, width / (2.5 * k)), 0, 9.6 * k, 2.5 * k, fill=SOFT)
-        + badge
-    )
-
-
-def _badge(sheet: Sheet, x: float, base: float, k: float) -> str:
-    if not sheet.town.settings.synthetic:
-        return ""
-    return (
-        f'<rect x="{x:.2f}" y="{base - 4.1 * k:.2f}" width="{13 * k:.2f}" height="{5.4 * k:.2f}"'
-        f' rx="{0.9 * k:.2f}" fill="#ffe9c7" stroke="#f0c98c" stroke-width="{0.25 * k:.2f}"/>'
-        + lettered("示例", x + 6.5 * k, base, 3.5 * k, fill="#8a4b00", anchor="middle", bold=True)
-    )
-
-
-def _clip(frame: Frame) -> str:
-    return f'<clipPath id="map">{_box(frame, "#000")}</clipPath>'
+def _shape(town: Town) -> float:
+    west, south, east, north = _inner(town)
+    return (north - south) / max(east - west, 1e-3)
 
 
 def _box(frame: Frame, fill: str, stroke: str = "none") -> str:
@@ -166,9 +217,13 @@ def _box(frame: Frame, fill: str, stroke: str = "none") -> str:
 def _heat(sheet: Sheet, frame: Frame) -> str:
     if sheet.heat is None:
         return ""
-    west, south, east, north = extent_m(sheet.town)
+    density, (west, south, east, north) = sheet.heat.density, extent_m(sheet.town)
+    if sheet.bounds is not None:
+        density, (west, south, east, north) = _cropped(density, (west, south, east, north), frame)
+    if not density.size:
+        return ""
     (left, top), (right, bottom) = frame.place(np.array([[west, north], [east, south]]))
-    image = heat_png(sheet.heat.density, list(sheet.heat.steps), "light")
+    image = heat_png(density, list(sheet.heat.steps), "light")
     return (
         f'<image x="{left:.2f}" y="{top:.2f}" width="{right - left:.2f}"'
         f' height="{bottom - top:.2f}" preserveAspectRatio="none"'
@@ -176,46 +231,81 @@ def _heat(sheet: Sheet, frame: Frame) -> str:
     )
 
 
+def _cropped(
+    density: npt.NDArray[np.float32], bounds: Bounds, frame: Frame
+) -> tuple[npt.NDArray[np.float32], Bounds]:
+    """The part of a raster that the frame shows, with one cell around it, and its bounds."""
+    (west, south, east, north), (rows, columns) = bounds, density.shape
+    wide, tall = (east - west) / columns, (north - south) / rows
+    shown = frame.bounds
+    x = [(shown[0] - west) / wide, (shown[2] - west) / wide]
+    y = [(north - shown[3]) / tall, (north - shown[1]) / tall]
+    first, last = np.clip([math.floor(x[0]) - 1, math.ceil(x[1]) + 1], 0, columns)
+    top, bottom = np.clip([math.floor(y[0]) - 1, math.ceil(y[1]) + 1], 0, rows)
+    left, right = float(west + first * wide), float(west + last * wide)
+    low, high = float(north - bottom * tall), float(north - top * tall)
+    return density[top:bottom, first:last], (left, low, right, high)
+
+
 def _fill(fill: Fill, frame: Frame, k: float) -> str:
     path = frame.path(fill.shapes, speck_mm2=0.0)
     if not path:
         return ""
-    if not fill.edge_mm:
-        return f'<path d="{path}" fill="{fill.colour}" fill-opacity="0.92"/>'
-    wide = f'stroke="{fill.colour}" stroke-width="{fill.edge_mm * k:.2f}" stroke-linejoin="round"'
-    return f'<path d="{path}" fill="{fill.colour}" {wide}/>'
+    if fill.edge_mm:
+        wide = f'stroke="{fill.colour}" stroke-width="{fill.edge_mm * k:.2f}"'
+        return f'<path d="{path}" fill="{fill.colour}" {wide} stroke-linejoin="round"/>'
+    edge = f' stroke="{fill.line}" stroke-width="{0.15 * k:.2f}"' if fill.line else ""
+    return f'<path d="{path}" fill="{fill.colour}" fill-opacity="{fill.opacity:g}"{edge}/>'
 
 
-def _apart(points: Floats, k: float) -> Floats:
-    """Places (n, 2) of marks in mm, moved until none covers another."""
-    points, least = points.copy(), 4.7 * k
-    for _ in range(_NUDGES):
-        moved = False
-        for a, b in itertools.combinations(range(len(points)), 2):
-            way = points[b] - points[a]
-            distance = float(np.hypot(*way))
-            if distance < least:
-                unit = way / distance if distance > 0 else np.array([1.0, 0.0])
-                points[a] -= unit * (least - distance) / 2
-                points[b] += unit * (least - distance) / 2
-                moved = True
-        if not moved:
-            break
-    return points
+def _line(line: Line, frame: Frame, k: float) -> str:
+    path, width = frame.lines(line.shapes), line.width_mm * k
+    if not path:
+        return ""
+    dashed = f' stroke-dasharray="{4 * width:.2f} {2.5 * width:.2f}"' if line.dash else ""
+    return (
+        f'<path d="{path}" fill="none" stroke="{line.colour}" stroke-width="{width:.2f}"'
+        f' stroke-linejoin="round"{dashed}/>'
+    )
 
 
-def _taken(spots: Floats, frame: Frame, k: float) -> list[Bounds]:
-    """Boxes of the drawing that no name may cover: the marks and the north arrow."""
-    r, right, top = 2.4 * k, frame.left + frame.width, frame.top
-    boxes = [(x - r, y - r, x + r, y + r) for x, y in spots.tolist()]
-    return [*boxes, (right - 11 * k, top, right, top + 13 * k)]
+def _dots(dots: Dots, frame: Frame, k: float) -> str:
+    """One path of lines without length, whose round caps are the dots."""
+    path, size = frame.points(dots.xy), dots.size_mm * k
+    if not path:
+        return ""
+    strokes = [(dots.colour, size)]
+    if dots.size_mm >= _RIM_FROM_MM:
+        strokes.insert(0, ("#fff", size + 0.4 * k))
+    return "".join(
+        f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{wide:.2f}"'
+        ' stroke-linecap="round"/>'
+        for colour, wide in strokes
+    )
+
+
+def _marks(marks: tuple[Mark, ...], frame: Frame, k: float) -> tuple[list[Mark], Floats]:
+    """The marks that are in the frame, fixed ones first, and their places (n, 2) in mm.
+
+    Those that are not fixed do not cover each other.
+    """
+    places = frame.place(np.array([[m.x, m.y] for m in marks]).reshape(-1, 2))
+    shown = np.flatnonzero(frame.holds(places)).tolist()
+    order = sorted(shown, key=lambda at: not marks[at].fixed)
+    kept, spots = [marks[at] for at in order], places[order]
+    free = np.array([not mark.fixed for mark in kept], bool)
+    least = max((mark.size_mm for mark in kept if not mark.fixed), default=0.0) + 0.3
+    spots[free] = apart(spots[free], least * k)
+    return kept, spots
 
 
 def _mark(mark: Mark, x: float, y: float, k: float) -> str:
+    # Letters as large as the circle holds: one of Chinese, two digits.
+    size = k * mark.size_mm * min(2.8 / 4.4, 0.8 / max(width_em(legible(mark.text)), 1e-3))
     return (
-        f'<circle cx="{x:.2f}" cy="{y:.2f}" r="{2.2 * k:.2f}" fill="{mark.colour}" stroke="#fff"'
-        f' stroke-width="{0.45 * k:.2f}"/>'
-        + lettered(mark.text, x, y + 1.02 * k, 2.8 * k, fill="#fff", anchor="middle", bold=True)
+        f'<circle cx="{x:.2f}" cy="{y:.2f}" r="{mark.size_mm / 2 * k:.2f}" fill="{mark.colour}"'
+        f' stroke="#fff" stroke-width="{0.45 * k:.2f}"/>'
+        + lettered(mark.text, x, y + _BASE * size, size, fill="#fff", anchor="middle", bold=True)
     )
 
 
@@ -228,31 +318,10 @@ def _north(frame: Frame, k: float) -> str:
     )
 
 
-def _legend(sheet: Sheet, frame: Frame, k: float) -> str:
-    """The strip under the map: unit and classes on the left, scale bar on the right."""
-    base = frame.top + frame.height + 4.9 * k
-    size, x = 2.7 * k, 0.0
-    bar, bar_mm = _scale_bar(frame, base, k)
-    entries = [(f.colour, f.words) for f in sheet.fills if f.words] + _heat_classes(sheet)
-    parts = [lettered(sheet.unit, x, base, size, bold=True)]
-    x += width_em(sheet.unit) * size + 2.5 * k
-    room = frame.width - bar_mm - 4 * k - x
-    natural = sum(7.0 * k + width_em(words) * size for _, words in entries)
-    s = min(1.0, room / natural) if natural else 1.0  # what does not fit is drawn smaller
-    for colour, words in entries:
-        parts.append(
-            f'<rect x="{x:.2f}" y="{base - 2.4 * k * s:.2f}" width="{4.2 * k * s:.2f}"'
-            f' height="{2.9 * k * s:.2f}" fill="{colour}"/>'
-        )
-        parts.append(lettered(words, x + 5.0 * k * s, base, size * s))
-        x += (7.0 * k + width_em(words) * size) * s
-    return "".join([*parts, bar])
-
-
-def _heat_classes(sheet: Sheet) -> list[tuple[str, str]]:
+def _heat_classes(sheet: Sheet) -> list[Entry]:
     if sheet.heat is None or not sheet.heat.steps:
         return []
-    return list(zip(RAMPS["light"], class_words(sheet.heat.steps), strict=True))
+    return list(map(Entry, RAMPS["light"], class_words(sheet.heat.steps)))
 
 
 def class_words(steps: tuple[float, ...] | list[float]) -> list[str]:
@@ -260,35 +329,3 @@ def class_words(steps: tuple[float, ...] | list[float]) -> list[str]:
     edges = [0.0, *steps]
     between = [f"{a:g}–{b:g}" for a, b in itertools.pairwise(edges)]
     return [*between, f"{edges[-1]:g} 以上"]
-
-
-def _scale_bar(frame: Frame, base: float, k: float) -> tuple[str, float]:
-    """A bar of two halves with round lengths, at the right edge; and the room that it takes."""
-    length_m = frame.round_length_m(min(34 * k, 0.2 * frame.width))
-    long = length_m / frame.scale
-    number = f"{length_m / 1000:g} 千米" if length_m >= 1000 else f"{length_m:g} 米"
-    said = width_em(number) * 2.5 * k
-    left = frame.left + frame.width - long - said - 1.4 * k
-    y = base - 1.9 * k
-    halves = "".join(
-        f'<rect x="{left + at * long / 2:.2f}" y="{y:.2f}" width="{long / 2:.2f}"'
-        f' height="{1.3 * k:.2f}" fill="{fill}" stroke="{INK}" stroke-width="{0.2 * k:.2f}"/>'
-        for at, fill in enumerate((INK, "#fff"))
-    )
-    words = lettered("0", left - 1.0 * k, base - 0.4 * k, 2.5 * k, anchor="end") + lettered(
-        number, left + long + 1.2 * k, base - 0.4 * k, 2.5 * k
-    )
-    return halves + words, long + said + 5 * k
-
-
-def _foot(sheet: Sheet, width: float, height: float, k: float) -> str:
-    base, size = height - 1.2 * k, 2.2 * k
-    right = f"{review_words(sheet.town)}　{sheet.drawn} 制图"
-    room = (width - width_em(right) * size) / size - 2
-    small = max(0.6, min(1.0, room / max(width_em(sheet.source), 1.0)))
-    line = f'<path d="M0,{height - FOOT * k + 0.4:.2f}h{width:g}" stroke="{_RULE}" stroke-width="0.2"/>'
-    return (
-        line
-        + lettered(fitting(sheet.source, room / small), 0, base, size * small, fill=SOFT)
-        + lettered(right, width, base, size, fill=SOFT, anchor="end")
-    )

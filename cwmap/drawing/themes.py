@@ -148,7 +148,12 @@ def _mark(shape: shapely.Geometry, text: str) -> Mark:
 def _sheet(
     town: Town, title: str, question: Filter | None, unit: str, drawn: date, note: str
 ) -> Sheet:
-    settings = town.settings
-    source = f"数据：{settings.name}创卫工作台账，截至 {town.as_of}（版本 {town.revision}）；{note}；{settings.crs}"
     caption = filter_caption(town, question) if question else ""
-    return Sheet(town, title, caption, unit, source, drawn)
+    return Sheet(town, title, caption, unit, source(town, note), drawn)
+
+
+def source(town: Town, note: str) -> str:
+    """Where the numbers of a map or a chart are from, as of when, and how they were made."""
+    settings = town.settings
+    told = f"数据：{settings.name}创卫工作台账，截至 {town.as_of}（版本 {town.revision}）"
+    return "；".join(part for part in (told, note, settings.crs) if part)
