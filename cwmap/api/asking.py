@@ -1,11 +1,12 @@
-"""The parameters of a question for features (OGC 17-069r4, clauses 7.15.2 to 7.15.5)."""
+"""The parameters of a question for features (OGC 17-069r4, clauses 7.15.2 to 7.15.5; 19-079r2)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from starlette.requests import Request
 
 from cwmap.api.answering import Refused
+from cwmap.api.cql import TEXT, Condition, condition_of
 from cwmap.errors import CwmapError
 from cwmap.filters import LISTS, Filter
 from cwmap.town import Town
@@ -24,10 +26,10 @@ LIMIT, MOST = 1_000, 10_000
 """Features of an answer: by default, and at most."""
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 """The one coordinate system, WGS 84 as longitude and latitude; some programs ask for it by name."""
-_SYSTEMS = ("crs", "bbox-crs")
-_PAGING = ("f", "limit", "offset", "bbox", "datetime", *_SYSTEMS)
+_SYSTEMS = ("crs", "bbox-crs", "filter-crs")
+_GENERAL = ("f", "limit", "offset", "bbox", "datetime", "filter", "filter-lang", *_SYSTEMS)
 
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_DAY = re.compile(r"(\d{4}-\d\d-\d\d)T?")  # GDAL writes the T of a time that it has not
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _WHOLE = re.compile(r"\d{1,15}", re.ASCII)
 
@@ -40,12 +42,14 @@ class Question:
 
     region: in EPSG:4326, None for everywhere, features without a place included. period: first and
     last moment (UTC), both included, None for open. equal: column → the text that it must hold.
+    condition: in CQL2.
     """
 
     filter: Filter = field(default_factory=Filter)
     region: BaseGeometry | None = None
     period: Period = (None, None)
     equal: Mapping[str, str] = field(default_factory=dict)
+    condition: Condition = True
     limit: int = LIMIT
     offset: int = 0
 
@@ -57,12 +61,14 @@ def question_of(
 
     words: those of `WORDS` that the collection knows; columns: those that can be asked for by value.
     """
-    query = parameters(request, (*_PAGING, *words, *columns))
+    query = parameters(request, (*_GENERAL, *words, *columns))
+    language = query.get("filter-lang", TEXT)
     return Question(
         filter=_filter({w: query[w] for w in words if w in query}, town),
         region=_region(query["bbox"]) if "bbox" in query else None,
         period=period_of(query["datetime"], town) if "datetime" in query else (None, None),
-        equal={c: query[c] for c in columns if c in query and c not in words},
+        equal={c: query[c] for c in columns if c in query},
+        condition=condition_of(query["filter"], language) if "filter" in query else True,
         limit=min(_whole(query, "limit", LIMIT, least=1), MOST),
         offset=_whole(query, "offset", 0, least=0),
     )
@@ -98,9 +104,14 @@ def _filter(query: Mapping[str, str], town: Town) -> Filter:
 
 
 def _region(text: str) -> BaseGeometry:
+    return box_of(text.split(","))
+
+
+def box_of(words: Sequence[Any]) -> BaseGeometry:
+    """The region of four or six numbers: west, south, (lowest,) east, north(, highest)."""
     try:
-        numbers = [float(part) for part in text.split(",")]
-    except ValueError:
+        numbers = [float(word) for word in words]
+    except (TypeError, ValueError, OverflowError):
         numbers = []
     if len(numbers) == 6:  # heights do not matter
         numbers = [*numbers[:2], *numbers[3:5]]
@@ -114,7 +125,8 @@ def _region(text: str) -> BaseGeometry:
     if west > east:  # across the antimeridian
         parts = [shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)]
         return shapely.MultiPolygon(parts)
-    return shapely.box(west, south, east, north)
+    corners = [(west, south), (west, north), (east, north), (east, south)]
+    return shapely.MultiPoint(corners).convex_hull  # a line or a point where it has no width
 
 
 def period_of(text: str, town: Town) -> Period:
@@ -138,8 +150,8 @@ def moments_of(text: str, town: Town) -> tuple[np.datetime64, np.datetime64]:
     """The first and last moment (UTC) of an RFC 3339 time or a day; `Refused` for anything else."""
     zone = ZoneInfo(town.settings.timezone)
     try:
-        if _DAY.fullmatch(text):
-            first = datetime.fromisoformat(text).replace(tzinfo=zone)
+        if day := _DAY.fullmatch(text):
+            first = datetime.fromisoformat(day[1]).replace(tzinfo=zone)
             return _utc(first), _utc(first + timedelta(days=1)) - np.timedelta64(1, "us")
         if _MOMENT.fullmatch(text):
             moment = _utc(datetime.fromisoformat(text.upper()))

@@ -1,4 +1,7 @@
-"""OGC API – Features, Part 1: Core (OGC 17-069r4): what QGIS, ArcGIS and GDAL read live."""
+"""OGC API – Features: what QGIS, ArcGIS and GDAL read live.
+
+Part 1: Core (OGC 17-069r4) and Part 3: Filtering (OGC 19-079r2).
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 from cwmap.api import landing, openapi
 from cwmap.api.answering import HEADERS, Asked, Make, Opener, Refused, answered, as_json
 from cwmap.api.asking import CRS84, parameters, question_of
+from cwmap.api.conditions import CLASSES, GEOMETRY
 from cwmap.api.offered import Layer, collection, extent
 from cwmap.captions import SYNTHETIC
 from cwmap.tables import Column
@@ -27,8 +31,17 @@ ROOT = "/cwmap/ogc"
 JSON, GEOJSON, SCHEMA = "application/json", "application/geo+json", "application/schema+json"
 HTML = "text/html; charset=utf-8"
 _QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
-_CONFORMS = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf"
-CONFORMANCE = [f"{_CONFORMS}/{part}" for part in ("core", "geojson", "oas30")]
+_PARTS = {
+    "ogcapi-features-1": ("core", "geojson", "oas30"),
+    "ogcapi-features-3": ("queryables", "filter", "features-filter"),
+    "cql2": CLASSES,
+}
+CONFORMANCE = [
+    f"http://www.opengis.net/spec/{part}/1.0/conf/{name}"
+    for part, names in _PARTS.items()
+    for name in names
+]
+_SHAPE = {GEOMETRY: {"title": "图形", "format": "geometry-any"}}
 
 Link = dict[str, str]
 
@@ -106,25 +119,23 @@ def _schema(asked: Asked) -> Response:
     """Types of the columns, so that a program need not guess them from the first features."""
     parameters(asked.request)
     layer = _layer(asked)
-    shape = {"geometry": {"title": "图形", "format": "geometry-any"}}
-    return _described(asked, layer, "schema", layer.columns, shape)
+    return _described(asked, layer, "schema", layer.columns)
 
 
 def _queryables(asked: Asked) -> Response:
-    """Columns that can be asked for by value (as in OGC 19-079r2)."""
+    """Columns that a condition can ask for."""
     parameters(asked.request)
     layer = _layer(asked)
-    return _described(asked, layer, "queryables", layer.queryables, {})
+    return _described(asked, layer, "queryables", layer.queryables)
 
 
-def _described(
-    asked: Asked, layer: Layer, kind: str, columns: tuple[Column, ...], more: dict[str, Any]
-) -> Response:
+def _described(asked: Asked, layer: Layer, kind: str, columns: tuple[Column, ...]) -> Response:
     return _answer(
         {
             "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
             "$id": f"{asked.base}/collections/{layer.name}/{kind}", "title": layer.title,
-            "properties": more | {c.name: openapi.described(c) for c in columns},
+            "properties": _SHAPE | {c.name: openapi.described(c) for c in columns},
+            "additionalProperties": False,
         },
         SCHEMA,
     )  # fmt: skip
@@ -132,7 +143,7 @@ def _described(
 
 def _items(asked: Asked) -> Response:
     layer = _layer(asked)
-    names = [column.name for column in layer.queryables]
+    names = [column.name for column in layer.valued]
     question = question_of(asked.request, asked.town, layer.words, names)
     found = layer.find(question)
     page = found[question.offset : question.offset + question.limit]

@@ -40,6 +40,7 @@ def page(town: Town, base: str) -> str:
 <h2>筛选</h2>
 <p>在图层地址后面写条件，如
 <code>{address}/collections/lanes/items?from=2026-03-01&amp;to=2026-03-31&amp;category=road</code>；
-也可用 <code>bbox</code>、<code>datetime</code>、<code>limit</code>、<code>offset</code> 和字段名。</p>
+也可用 <code>bbox</code>、<code>datetime</code>、<code>limit</code>、<code>offset</code>、字段名和 CQL2 条件，如
+<code>{address}/collections/lanes/items?filter=reports BETWEEN 10 AND 20</code>。</p>
 <p><a href="{address}/api">接口描述（OpenAPI）</a>　<a href="{address}/conformance">遵循的标准</a></p>
 </html>"""

@@ -7,6 +7,7 @@ a page are made. Any other layer is made once for a filter and a revision, and k
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -16,12 +17,14 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from cwmap.api.asking import WORDS, Question
+from cwmap.api.conditions import Features, equality, holds
 from cwmap.cube import Mask
 from cwmap.filters import Filter
+from cwmap.privacy import masked
 from cwmap.store import Workspace
 from cwmap.tables import PLACES, TABLES, Column
 from cwmap.tasks.steps import STATES
-from cwmap.town import PLACED, Town
+from cwmap.town import LATE, OPEN, PLACED, STATUSES, Town
 from cwmap.writers import cases
 from cwmap.writers.layers import LAYERS, case_frame, layer_columns, layer_frame
 from geo.coordinates import to_wgs84
@@ -39,8 +42,8 @@ _WORDS = {"facilities": (), "units": (), "duties": ("to",), "ranking": ("from", 
 
 _BY_RULES = ("ranking", "gaps", "sites")
 """Layers that also follow the rules of the workspace, which change without a revision."""
-_MARGIN = np.array([-1e-8, -1e-8, 1e-8, 1e-8])
-"""Degrees around a box, about a millimetre: places are kept in metres and do not come back exactly."""
+_MARGIN = 1e-8
+"""Degrees around a region, about a millimetre: places are kept in metres and do not come back exactly."""
 
 
 class Layer:
@@ -68,19 +71,35 @@ class Layer:
 
     @property
     def queryables(self) -> tuple[Column, ...]:
-        """Columns that can be asked for by value."""
+        """Columns that a condition can ask for."""
+        return self.columns
+
+    @property
+    def valued(self) -> tuple[Column, ...]:
+        """Columns that a parameter of their name asks for by value."""
         left_out = ("lon", "lat", *self.words)
-        return tuple(c for c in self.columns if c.kind != "time" and c.name not in left_out)
+        return tuple(c for c in self.queryables if c.name not in left_out)
 
     def find(self, question: Question) -> Positions:
         """Where the features of a question are, in their order."""
         frame = self._frame(question.filter)
-        keep = np.ones(len(frame), bool)
+        shapes = frame.geometry.to_numpy(object)
+        features = Features(
+            {column.name: column for column in self.queryables},
+            lambda name: frame[name],
+            lambda region: np.asarray(shapely.intersects(shapes, region)),
+            ~shapely.is_missing(shapes),
+        )
+        return np.flatnonzero(self._fitting(question, features))
+
+    def _fitting(self, question: Question, features: Features) -> Mask:
+        """Which features have the values and the place that are asked for, and fit the condition."""
+        keep = holds(question.condition, features, self.town)
         for name, text in question.equal.items():
-            keep &= _equal(frame[name], text)
+            keep &= holds(equality(features.columns[name], text), features, self.town)
         if question.region is not None:
-            keep &= shapely.intersects(frame.geometry.to_numpy(object), question.region)
-        return np.flatnonzero(keep)
+            keep &= features.touching(question.region)
+        return keep
 
     def rows(self, question: Question, chosen: Positions) -> gpd.GeoDataFrame:
         """Features by their positions: the columns and geometry of the layer."""
@@ -116,24 +135,27 @@ class Cases(Layer):
 
     @property
     def queryables(self) -> tuple[Column, ...]:
-        """See `Layer`; what is not kept as codes cannot be asked for."""
-        known = (*self.key, *self.words, *self._codes())
+        """See `Layer`; what the town keeps no array of cannot be asked for."""
+        known = (*self.key, "report_id", *self._codes(), *self._arrays())
         return tuple(column for column in self.columns if column.name in known)
 
     def find(self, question: Question) -> Positions:
         """See `Layer`."""
         reports = self.town.reports
         chosen = self.town.selected(self.town.view(question.filter))
+        columns = {column.name: column for column in self.queryables}
+        features = Features(
+            columns,
+            lambda name: self._values(columns[name], chosen),
+            lambda region: self._touching(region)[chosen],
+            np.isfinite(reports.x[chosen]),
+        )
+        keep = self._fitting(question, features)
         first, last = question.period
-        keep = np.ones(len(chosen), bool)
         if first is not None:
             keep &= reports.reported[chosen] >= first
         if last is not None:
             keep &= reports.reported[chosen] <= last
-        for name, text in question.equal.items():
-            keep &= self._holds(name, text, chosen)
-        if question.region is not None:
-            keep &= self._within(question.region)[chosen]
         return chosen[keep]
 
     def rows(self, question: Question, chosen: Positions) -> gpd.GeoDataFrame:
@@ -145,44 +167,62 @@ class Cases(Layer):
         at = np.flatnonzero(self.town.reports.ids == feature_id)
         return self.rows(Question(), at)
 
-    def _holds(self, name: str, text: str, chosen: Positions) -> Mask:
-        if name in self.key:
-            mask: Mask = self.town.reports.ids[chosen] == text
-            return mask
-        codes, words = self._codes()[name]
-        same: Mask = np.isin(codes[chosen], [at for at, word in enumerate(words) if word == text])
-        return same
+    def _values(self, column: Column, chosen: Positions) -> pd.Series:
+        """A column of the chosen reports, as `rows` gives it."""
+        arrays, codes = self._arrays(), self._codes()
+        if column.name in arrays:
+            return pd.Series(arrays[column.name][chosen])
+        if column.name not in codes:
+            return pd.Series(self.town.reports.ids[chosen])
+        at, words = codes[column.name]
+        told = [masked(word) for word in words] if column.kind == "text" else words
+        return pd.Series(np.array([*told, None], object)[at[chosen]])  # −1, none, is the last
 
     def _codes(self) -> Mapping[str, _Codes]:
         """Column → the code of each report and what the codes mean."""
-        reports = self.town.reports
+        reports, categories = self.town.reports, self.town.categories
         places = {
             TABLES[layer].key: (reports.place[layer], list(self.town.layers[layer].index))
             for layer in PLACES
         }
+        both = {
+            "category": (reports.category, list(reports.codes)),
+            "category_name": (reports.category, [categories.name(c) for c in reports.codes]),
+        }
         if self.name == "tasks":
             tasks = cases.tasks_of(self.town, self.workspace)
-            return {
+            return both | {
                 "lane_id": places["lane_id"], "owner": (tasks.owner, list(tasks.owners)),
                 "state": (tasks.state, list(STATES)), "light": (tasks.light, list(cases.LIGHT_NAMES)),
             }  # fmt: skip
-        groups = [self.town.categories.group_of(code).key for code in reports.codes]
-        return places | {
+        groups = [categories.group_of(code).key for code in reports.codes]
+        late = np.isin(reports.status, OPEN) & (reports.lateness == LATE)
+        return both | places | {
             "placed_by": (reports.placed, list(PLACED)), "group": (reports.category, groups),
             "department": (reports.department, list(reports.departments)),
+            "source": (reports.source, list(reports.sources)),
+            "status": (reports.status, list(STATUSES)), "overdue": (late.astype(int), ["no", "yes"]),
         }  # fmt: skip
 
-    def _within(self, region: BaseGeometry) -> Mask:
-        """Which reports touch a region of boxes."""
+    def _arrays(self) -> Mapping[str, npt.NDArray[Any]]:
+        """Column → its value of each report, of those that are not a few words."""
         reports = self.town.reports
-        lon, lat = _degrees(self.town)
-        inside = np.zeros(len(reports), bool)
-        for box in shapely.bounds(shapely.get_parts(region)):
-            west, south, east, north = box + _MARGIN
-            inside |= (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
+        if self.name == "reports":
+            return {"reported_at": reports.reported, "closed_at": reports.closed}
+        tasks = cases.tasks_of(self.town, self.workspace)
+        return {
+            "reported_at": reports.reported, "due_at": tasks.due, "handled_at": tasks.handled,
+            "overdue_h": tasks.overdue_h,
+        }  # fmt: skip
+
+    def _touching(self, region: BaseGeometry) -> Mask:
+        """Which reports touch a region."""
+        near = shapely.buffer(region, _MARGIN, cap_style="square", join_style="mitre")
+        shapely.prepare(near)
+        inside = np.asarray(shapely.intersects_xy(near, *_degrees(self.town)))
         # Stretches and areas by their own shapes.
-        wide = np.array(list(reports.shapes.values()), object)
-        inside[list(reports.shapes)] = shapely.intersects(wide, region)
+        shapes = self.town.reports.shapes
+        inside[list(shapes)] = shapely.intersects(np.array(list(shapes.values()), object), region)
         return inside
 
 
@@ -220,16 +260,6 @@ def _degrees(town: Town) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float6
     """Longitude and latitude of the reports, NaN without a place."""
     reports, crs = town.reports, town.settings.crs
     return town.kept("live places", lambda: to_wgs84(reports.x, reports.y, crs))
-
-
-def _equal(values: pd.Series, text: str) -> Mask:
-    """Which values a text means; numbers as numbers."""
-    if values.dtype.kind in "fiu":
-        try:
-            return np.asarray(values.to_numpy(float) == float(text))
-        except ValueError:
-            return np.zeros(len(values), bool)
-    return np.asarray((values == text).to_numpy(bool))
 
 
 def _text(value: object) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from cwmap import __version__
-from cwmap.api.asking import LIMIT, MOST
+from cwmap.api.asking import CRS84, LIMIT, MOST
+from cwmap.api.cql import LANGUAGES, LONGEST, TEXT
 from cwmap.api.offered import Layer
 from cwmap.tables import Column
 
@@ -35,6 +36,12 @@ _PAGE: list[dict[str, Any]] = [
     {"name": "limit", "in": "query", "style": "form", "explode": False,
      "schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": LIMIT}},
     {"name": "offset", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0}},
+    {"name": "filter", "in": "query", "schema": {"type": "string", "maxLength": LONGEST},
+     "description": "CQL2 条件，如 status = 'open' AND lane_id IN ('X001', 'X002')；字段见 queryables"},
+    {"name": "filter-lang", "in": "query", "description": "cql-text 是 cql2-text 在草案里的名字",
+     "schema": {"type": "string", "enum": list(LANGUAGES), "default": TEXT}},
+    {"name": "filter-crs", "in": "query",
+     "schema": {"type": "string", "format": "uri", "enum": [CRS84], "default": CRS84}},
 ]  # fmt: skip
 
 
@@ -118,6 +125,5 @@ def _asked(layer: Layer) -> list[dict[str, Any]]:
     ]
     return found + [
         {"name": c.name, "in": "query", "description": c.label, "schema": {"type": "string"}}
-        for c in layer.queryables
-        if c.name not in layer.words
+        for c in layer.valued
     ]

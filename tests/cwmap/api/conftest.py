@@ -64,6 +64,6 @@ def town(workspace: Workspace) -> Town:
 @pytest.fixture
 def client(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     monkeypatch.setenv("CWMAP_WORKSPACE", str(workspace.folder))
-    app = Starlette(routes=server.routes(), middleware=server.middleware())
+    app = Starlette(routes=server.routes(), middleware=server.middleware([""]))
     with TestClient(app, raise_server_exceptions=True) as client:
         yield client

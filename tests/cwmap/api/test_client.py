@@ -1,6 +1,9 @@
 """A real client on a served dashboard: GDAL's driver for OGC API – Features reads every layer."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pyogrio
@@ -60,3 +63,32 @@ def test_gdal_asks_for_a_part(served: Served, town: Town, workspace: Workspace) 
     late = "reported_at >= '2026-09-30T00:00:00Z'"
     newer = pyogrio.read_dataframe(source(served, "reports"), where=late)
     assert len(newer) == (expected["reported_at"] >= "2026-09-30T00:00:00Z").sum() > 0
+
+
+def test_gdal_leaves_conditions_to_the_server(
+    served: Served, town: Town, workspace: Workspace, tmp_path: Path
+) -> None:
+    every = layer_frame(town, workspace, "reports", Filter())
+    on_lane, reported, closed = every["lane_id"].notna(), every["reported_at"], every["closed_at"]
+    conditions = {
+        "category LIKE '06%' AND NOT (lane_id IS NULL)":
+            ("(category LIKE '06%') AND (NOT ((lane_id IS NULL)))", every["category"].str.startswith("06") & on_lane),
+        "source = '巡查' OR department <> 'it''s'":
+            ("(source = '巡查') OR (department <> 'it''s')", (every["source"] == "巡查") | every["department"].notna()),
+        "reported_at >= '2026-08-01T00:00:00Z'":
+            ("reported_at >= '2026-08-01T00:00:00Z'", reported >= "2026-08-01T00:00:00Z"),
+        "closed_at < '2026-09-01' AND status = 'verified'":
+            ("(closed_at < '2026-09-01T') AND (status = 'verified')",
+             (closed < "2026-09-01T00:00:00+08:00") & (every["status"] == "verified")),
+    }  # fmt: skip
+    log = tmp_path / "gdal.log"  # GDAL opens one log in its life
+    pyogrio.set_gdal_config_options({"CPL_DEBUG": "ON", "CPL_LOG": str(log)})
+    try:
+        found = [pyogrio.read_dataframe(source(served, "reports"), where=w) for w in conditions]
+    finally:
+        pyogrio.set_gdal_config_options({"CPL_DEBUG": None, "CPL_LOG": None})
+    for features, (_, keep) in zip(found, conditions.values(), strict=True):
+        assert features["report_id"].tolist() == every["report_id"][keep].tolist() != []
+    pages = re.findall(r"Fetch\((\S+/items\S+)\)", log.read_text("utf-8"))
+    asked = [parse_qs(urlsplit(page).query).get("filter", [""])[0] for page in pages]
+    assert list(dict.fromkeys(filter(None, asked))) == [sent for sent, _ in conditions.values()]

@@ -1,5 +1,6 @@
 """What the manuals promise is what there is."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from starlette.testclient import TestClient
 
 from cwmap import export
 from cwmap.api.asking import LIMIT, MOST, WORDS
+from cwmap.api.features import CONFORMANCE
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -27,3 +29,17 @@ def test_examples_of_the_manual_work(client: TestClient) -> None:
     ):  # fmt: skip
         answer = client.get(f"/cwmap/ogc/collections/{example}")
         assert answer.status_code == 200, answer.text
+
+
+def test_conditions_of_the_manual_find_something(client: TestClient) -> None:
+    examples = re.findall(r"\| `([a-z]+/items\?filter.+)` \|", (DOCS / "api.md").read_text("utf-8"))
+    assert len(examples) == 8
+    for example in examples:
+        answer = client.get(f"/cwmap/ogc/collections/{example}")
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["features"], example
+
+
+def test_the_manual_names_the_classes() -> None:
+    text = (DOCS / "api.md").read_text("utf-8")
+    assert [url for url in CONFORMANCE if url.rsplit("/", 1)[1] not in text] == []
