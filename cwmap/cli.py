@@ -182,9 +182,9 @@ def export(
 ) -> None:  # fmt: skip
     """把一个图层写成文件，按筛选条件。
 
-    图层如 reports、lanes、cells、heat、facilities、duties、ranking、tasks、gaps、sites；文件名的结尾决定格式：
-    .gpkg .shp .zip .geojson
-    .kml .fgb .parquet .xlsx .csv .tif。
+    图层如 reports、lanes、cells、heat、facilities、duties、ranking、tasks、gaps、sites，也可用中文；all（全部）
+    把所有图层写进一个 .gpkg。文件名的结尾决定格式：.gpkg .shp .zip .geojson .kml .fgb .parquet
+    .xlsx .csv .tif。
     """
     from cwmap import export as exporting
     from cwmap.filters import Filter

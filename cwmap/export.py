@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,14 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import geopandas as gpd
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyogrio.errors
-import shapely
-from pyproj import CRS
-from pyproj.exceptions import CRSError
 
 from cwmap import figures
 from cwmap.colours import RAMPS, even_breaks
@@ -25,18 +18,34 @@ from cwmap.errors import CwmapError
 from cwmap.filters import Filter
 from cwmap.store import Workspace
 from cwmap.town import Town
-from cwmap.workbook import write_sheet
-from cwmap.writers.geofiles import write_fgb, write_geojson, write_gpkg, write_parquet
-from cwmap.writers.geotiff import write_geotiff
+from cwmap.writers.geofiles import (
+    write_fgb,
+    write_geojson,
+    write_gpkg,
+    write_parquet,
+    write_whole_gpkg,
+)
+from cwmap.writers.geotiff import write_class_geotiff, write_geotiff
 from cwmap.writers.kml import write_kml
-from cwmap.writers.layers import LAYERS, layer_columns, layer_frame, layer_name, layer_notes
+from cwmap.writers.layers import (
+    LAYERS,
+    kept_frame,
+    layer_columns,
+    layer_frame,
+    layer_name,
+    layer_notes,
+)
 from cwmap.writers.outgoing import Outgoing, as_texts, facts_of
 from cwmap.writers.qgis_style import raster_qml
 from cwmap.writers.shapefile import encoding_of, write_shapefile
+from cwmap.writers.sheets import write_table
 from cwmap.writers.symbology import symbology
-from geo.coordinates import from_wgs84, transform_geometries
+from cwmap.writers.system import System, doubts, moved, system_of
 
-__all__ = ["FORMATS", "LAYERS", "Exported", "export", "layer_frame"]
+__all__ = ["EVERYTHING", "FORMATS", "LAYERS", "Exported", "export", "layer_frame"]
+
+EVERYTHING, EVERYTHING_LABEL = "all", "全部"
+"""Word for all layers in one GeoPackage."""
 
 FORMATS = {
     ".gpkg": "GeoPackage", ".shp": "Shapefile", ".zip": "压缩的 Shapefile", ".geojson": "GeoJSON",
@@ -45,10 +54,9 @@ FORMATS = {
 }  # fmt: skip
 """Endings of a file's name → what is written."""
 
+CLASSED = "分级"
+"""Of a raster: the end of the name of the one in classes, with a colour table."""
 WIDEST_M = 20_000
-_OFFSETS = {"gcj02": "GCJ-02", "bd09": "BD-09"}
-_NAMED = {"wgs84": "EPSG:4326", "cgcs2000": "EPSG:4490", "gcj-02": "gcj02", "bd-09": "bd09"}
-_LOCAL_DATUMS = ("Beijing 1954", "New Beijing", "Xian 1980")
 _FAILURES = (
     OSError, sqlite3.Error, pa.ArrowException, pyogrio.errors.DataSourceError,
     pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError, pyogrio.errors.GeometryError,
@@ -69,19 +77,6 @@ class Exported:
         return {"layer": self.layer, "features": self.features, "file": self.file}
 
 
-@dataclass(frozen=True)
-class System:
-    """The coordinate system of a file. `name` as `geo.coordinates` takes it; no `crs`: an offset."""
-
-    name: str
-    crs: CRS | None
-
-    @property
-    def label(self) -> str:
-        """As it is written in the metadata."""
-        return _OFFSETS.get(self.name, self.name)
-
-
 def _quiet(_text: str, _share: float) -> None:
     pass
 
@@ -93,33 +88,76 @@ def export(
 ) -> Exported:  # fmt: skip
     """Write a layer, by the ending of `path`; the old file stays until the new one is whole.
 
+    layer: its name, or `EVERYTHING` for a GeoPackage of all that hold something.
     crs: 'EPSG:n', 'gcj02' or 'bd09'. A raster comes in the workspace's own system, KML and the
     columns lon, lat in longitude and latitude. encoding: of a shapefile, UTF-8 (default) or GBK.
     `CwmapError`, with nothing changed, for whatever is not possible, and says what is.
     """
-    layer, ending = layer_name(layer), path.suffix.lower()
+    ending = path.suffix.lower()
     path = path.with_suffix(ending)
+    whole = layer.strip().lower() in (EVERYTHING, EVERYTHING_LABEL)
+    layer = EVERYTHING if whole else layer_name(layer)
     _check(layer, ending, path, encoding, bandwidth_m)
-    system = _system(crs)
+    system = system_of(crs)
     town.view(question)  # what does not exist is told, even where a layer does not depend on it
     step("读取数据", 0.1)
-    bandwidth_m = (bandwidth_m or figures.bandwidths_m(town)[2]) if layer == "heat" else None
+    if whole:
+        return _whole(town, workspace, path, question, system, bandwidth_m, step)
     if ending == ".tif":
-        return _raster(town, path, question, system, bandwidth_m or 0.0, step)
-    if ending == ".kml" and system.name not in ("EPSG:4326", "EPSG:4490", *_OFFSETS):
+        return _raster(town, path, question, system, bandwidth_m, step)
+    if ending == ".kml" and not (system.lonlat or system.shifted):
         raise CwmapError(f"KML 只能用经纬度，不能用 {crs}；请去掉坐标系选项，或换一种格式。")
-    frame = layer_frame(town, workspace, layer, question, bandwidth_m)
-    notes = (*_doubts(system, town), *layer_notes(town, layer, question, workspace))
-    out = Outgoing(
-        layer, _moved(frame, system, crs), layer_columns(town, layer),
-        symbology(layer, frame, town.categories.groups),
-        facts_of(town, layer, question, len(frame), system.label, notes, bandwidth_m),
-    )  # fmt: skip
+    out = _outgoing(town, workspace, layer, question, system, bandwidth_m)
     step("写入文件", 0.5)
     with replacing(path) as part:
         more = _write(out, part, ending, system, encoding)
     step("完成", 1.0)
-    return Exported(layer, len(frame), str(path), (*notes, *more))
+    return Exported(layer, len(out.frame), str(path), (*out.facts["notes"], *more))
+
+
+def heat_width_m(town: Town, bandwidth_m: float | None) -> float:
+    """The bandwidth that was asked for, else the one that the map begins with."""
+    return bandwidth_m or figures.bandwidths_m(town)[2]
+
+
+def _outgoing(
+    town: Town, workspace: Workspace, layer: str, question: Filter, system: System,
+    bandwidth_m: float | None,
+) -> Outgoing:  # fmt: skip
+    """A layer in the system of the file, with all that is to be said of it."""
+    bandwidth_m = heat_width_m(town, bandwidth_m) if layer == "heat" else None
+    frame = kept_frame(town, workspace, layer, question, bandwidth_m)
+    notes = (*doubts(system, town), *layer_notes(town, layer, question, workspace))
+    return Outgoing(
+        layer, moved(frame, system), layer_columns(town, layer),
+        symbology(layer, frame, town.categories.groups),
+        facts_of(town, layer, question, len(frame), system.label, notes, bandwidth_m),
+    )  # fmt: skip
+
+
+def _whole(
+    town: Town, workspace: Workspace, path: Path, question: Filter, system: System,
+    bandwidth_m: float | None, step: Callable[[str, float], None],
+) -> Exported:  # fmt: skip
+    """All layers into one GeoPackage, one after another: no two of them need be in memory at once."""
+    counts: dict[str, int] = {}
+
+    def outs() -> Iterator[Outgoing]:
+        for at, (layer, label) in enumerate(LAYERS.items()):
+            step(f"写入{label}", 0.1 + 0.9 * at / len(LAYERS))
+            out = _outgoing(town, workspace, layer, question, system, bandwidth_m)
+            counts[layer] = len(out.frame)
+            yield out
+
+    with replacing(path) as part:
+        empty = write_whole_gpkg(outs(), part)
+        if len(empty) == len(LAYERS):
+            raise CwmapError("所有图层都没有内容，没有写文件；请先导入数据，或放宽筛选条件。")
+    step("完成", 1.0)
+    written = "、".join(f"{LAYERS[layer]} {n:,}" for layer, n in counts.items() if n)
+    notes = [*doubts(system, town), f"写入 {len(LAYERS) - len(empty)} 个图层：{written}"]
+    notes += [f"没有内容、未写入的图层：{'、'.join(empty)}"] if empty else []
+    return Exported(EVERYTHING, sum(counts.values()), str(path), tuple(notes))
 
 
 def _write(
@@ -133,49 +171,36 @@ def _write(
     elif ending in (".shp", ".zip"):
         return write_shapefile(out, path, encoding_of(encoding))
     else:
-        _write_table(out, path, system)
+        write_table(out, path, system)
     return []
 
 
-def _write_table(out: Outgoing, path: Path, system: System) -> None:
-    """A sheet with Chinese headers and words; with x and y where another system is asked for."""
-    table = pd.DataFrame(out.frame.drop(columns="geometry"))
-    words = {
-        c.name: table[c.name].map(c.shown, na_action="ignore") for c in out.columns if c.labels
-    }
-    headers = {c.name: c.header for c in out.columns}
-    if system.name not in ("EPSG:4326", "EPSG:4490"):
-        words["x"], words["y"] = from_wgs84(table["lon"], table["lat"], system.name)
-        headers |= {"x": f"X（{system.label}）", "y": f"Y（{system.label}）"}
-    text = {c.name for c in out.columns if c.kind not in ("number", "integer", "time")}
-    write_sheet(path, table.assign(**words), headers=headers, text_columns=text, about=out.about)
-    if path.suffix == ".csv":  # it has no second sheet
-        about = pd.DataFrame(out.about, columns=["项目", "内容"], dtype="str")
-        beside = path.with_name(f"{path.stem}_说明.csv")
-        write_sheet(beside, about, headers={}, text_columns=about.columns)
-
-
 def _raster(
-    town: Town, path: Path, question: Filter, system: System, bandwidth_m: float,
+    town: Town, path: Path, question: Filter, system: System, bandwidth_m: float | None,
     step: Callable[[str, float], None],
 ) -> Exported:  # fmt: skip
-    own = _system(town.settings.crs)
+    own = system_of(town.settings.crs)
     # What was asked for cannot be told from what nobody asked for.
     if system.name not in ("EPSG:4326", own.name):
         raise CwmapError(
             f"热力栅格用本工作区的坐标系 {own.name} 给出，不能用 {system.label}；"
             "请去掉坐标系选项，或改写成 .gpkg 等矢量格式。"
         )
+    bandwidth_m = heat_width_m(town, bandwidth_m)
     density = figures.heat(town, question, bandwidth_m)
-    facts = facts_of(town, "heat", question, 1, own.name, (), bandwidth_m)
+    notes = layer_notes(town, "heat", question)
+    facts = as_texts(facts_of(town, "heat", question, 1, own.name, notes, bandwidth_m))
+    steps, colours = even_breaks(float(density.max())), RAMPS["light"]
+    where = (town.heat_grid.transform, int(own.name.removeprefix("EPSG:")), facts)
     step("写入文件", 0.5)
     with replacing(path) as part:
-        epsg = int(own.name.removeprefix("EPSG:"))
-        write_geotiff(part, density, town.heat_grid.transform, epsg, as_texts(facts))
-        look = raster_qml(even_breaks(float(density.max())), RAMPS["light"])
-        part.with_suffix(".qml").write_text(look, encoding="utf-8")
+        write_geotiff(part, density, *where)
+        part.with_suffix(".qml").write_text(raster_qml(steps, colours), encoding="utf-8")
+        in_classes = part.with_name(f"{part.stem}_{CLASSED}.tif")
+        write_class_geotiff(in_classes, density, *where, steps, colours)
     step("完成", 1.0)
-    return Exported("heat", 1, str(path))
+    beside = f"旁边的 {path.stem}_{CLASSED}.tif 是页面上的分级，带颜色表，任何软件打开都有颜色"
+    return Exported("heat", 1, str(path), (*notes, beside))
 
 
 def _check(
@@ -184,6 +209,8 @@ def _check(
     if ending not in FORMATS:
         known = "、".join(f"{end}（{name}）" for end, name in FORMATS.items())
         raise CwmapError(f"不能写成“{path.name}”；文件名请用这些结尾：{known}。")
+    if layer == EVERYTHING and ending != ".gpkg":
+        raise CwmapError(f"全部图层只能写成一个 .gpkg，不能写成“{path.name}”；请改文件名的结尾。")
     if ending == ".tif" and layer != "heat":
         raise CwmapError(f"只有热力（heat）能写成 .tif；{LAYERS[layer]}请用 .gpkg、.zip 等结尾。")
     if encoding and ending not in (".shp", ".zip"):
@@ -193,51 +220,6 @@ def _check(
         raise CwmapError(
             f"热力的带宽不能是 {bandwidth_m:g} 米；请用大于 0、不超过 {WIDEST_M} 米的数。"
         )
-
-
-def _system(crs: str) -> System:
-    word = crs.strip().lower()
-    word = f"EPSG:{word}" if word.isdecimal() else _NAMED.get(word, word)
-    if word in _OFFSETS:
-        return System(word, None)
-    try:
-        known = CRS.from_user_input(word) if re.fullmatch(r"epsg:\d{4,6}", word, re.I) else None
-    except CRSError:
-        known = None
-    if (
-        known is None
-        or not (known.is_projected or known.is_geographic)
-        or len(known.axis_info) != 2
-    ):
-        raise CwmapError(
-            f"不认识平面坐标系“{crs}”；请用 EPSG 编号（如 EPSG:4326、EPSG:4490、EPSG:4544）或 gcj02。"
-        )
-    return System(word.upper(), known)
-
-
-def _doubts(system: System, town: Town) -> tuple[str, ...]:
-    """What is to be said of positions in a system."""
-    if system.crs is None:
-        return (f"坐标为 {system.label}，仅供在网络地图上显示，不得用于测量",)
-    notes = []
-    geodetic, area = system.crs.geodetic_crs, system.crs.area_of_use
-    if geodetic and geodetic.datum and geodetic.datum.name.startswith(_LOCAL_DATUMS):
-        notes.append("北京 54、西安 80 的本地转换参数不公开，位置可能有几十米的偏差")
-    west, south, east, north = town.bounds
-    lon, lat = (west + east) / 2, (south + north) / 2
-    if area and not (area.west <= lon <= area.east and area.south <= lat <= area.north):
-        notes.append(f"本镇不在 {system.name} 的适用范围内，长度和面积会有明显变形")
-    return tuple(notes)
-
-
-def _moved(frame: gpd.GeoDataFrame, system: System, crs: str) -> gpd.GeoDataFrame:
-    """The frame in the system of the file."""
-    shapes = transform_geometries(frame.geometry.to_numpy(object), "EPSG:4326", system.name)
-    if not np.isfinite(shapely.get_coordinates(shapes)).all():
-        raise CwmapError(f"本镇的位置无法换算到坐标系“{crs}”；请换一个适用于本地的坐标系。")
-    return gpd.GeoDataFrame(
-        pd.DataFrame(frame.drop(columns="geometry")), geometry=shapes, crs=system.crs
-    )
 
 
 @contextmanager

@@ -14,7 +14,7 @@ with st.container(key="cw-page"):
     with arrive:
         frame.sentence(lambda: intake.draw(town))()
     with leave:
-        frame.sentence(lambda: takeaway.draw(town))()
+        takeaway.draw()
     with told:
         frame.sentence(lambda: briefs.draw(town))()
     with held:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pyogrio
 import shapely
 
+from cwmap.writers.layers import LAYERS
 from cwmap.writers.outgoing import Outgoing, as_texts
 from cwmap.writers.qgis_style import GEOMETRIES, Geometry, qml, store_style
 
@@ -27,17 +28,44 @@ _DECIMALS = {"degrees": 8, "metres": 3}
 
 def write_gpkg(out: Outgoing, path: Path) -> None:
     """A GeoPackage 1.3 that QGIS opens in the page's colours, with its metadata in a table 说明."""
+    _gpkg_layer(out, path, new=True)
+    about = pd.DataFrame(out.about, columns=["项目", "内容"], dtype="str")
+    _gpkg_about(about, path)
+
+
+def write_whole_gpkg(outs: Iterable[Outgoing], path: Path) -> list[str]:
+    """One GeoPackage of many layers, each as `write_gpkg` writes it; 说明 says of which it tells.
+
+    Layers without a feature are left out; returns their Chinese names. If all are, there is no file.
+    """
+    about: list[tuple[str, str, str]] = []
+    empty: list[str] = []
+    for out in outs:
+        if out.frame.empty:
+            empty.append(LAYERS[out.layer])
+            continue
+        _gpkg_layer(out, path, new=not about)
+        about += [(out.layer, label, text) for label, text in out.about]
+    if about:
+        about += [("", "没有内容、未写入的图层", "、".join(empty))] if empty else []
+        _gpkg_about(pd.DataFrame(about, columns=["图层名", "项目", "内容"], dtype="str"), path)
+    return empty
+
+
+def _gpkg_layer(out: Outgoing, path: Path, *, new: bool) -> None:
+    """A layer into a GeoPackage, with the style that QGIS opens it in. new: the file is made for it."""
     write_layer(
         text_times(out.frame), out.kinds, path, "GPKG", out.layer,
-        dataset_options={"VERSION": "1.3"},
+        **({"dataset_options": {"VERSION": "1.3"}} if new else {}),
         layer_metadata=as_texts(out.facts),
         layer_options={"IDENTIFIER": out.title, "DESCRIPTION": out.sentence},
     )  # fmt: skip
-    about = pd.DataFrame(out.about, columns=["项目", "内容"], dtype="str")
-    pyogrio.write_dataframe(about, path, driver="GPKG", layer=ABOUT)
     fields = {column.name: column.name for column in out.columns}
-    style = qml(out.look, out.kinds, out.columns, fields)
-    store_style(path, out.layer, style, out.title)
+    store_style(path, out.layer, qml(out.look, out.kinds, out.columns, fields), out.title)
+
+
+def _gpkg_about(about: pd.DataFrame, path: Path) -> None:
+    pyogrio.write_dataframe(about, path, driver="GPKG", layer=ABOUT)
 
 
 def write_geojson(out: Outgoing, path: Path) -> None:

@@ -27,6 +27,8 @@ LAYERS: dict[str, str] = {
     "units": "责任单元", "communities": "社区", "areas": "片区", "duties": "责任", "ranking": "考核排名",
     "tasks": "任务", "gaps": "缺口", "sites": "选址",
 }  # fmt: skip
+BY_RULES = ("tasks", "ranking", "gaps", "sites")
+"""Layers that also follow the rules of the workspace, which change without a revision."""
 HEAT_STEPS = 6
 # Characters that no program shows and XML forbids.
 _UNSEEN = dict.fromkeys([*(c for c in range(32) if chr(c) not in "\t\n\r"), 0xFFFE, 0xFFFF])
@@ -90,6 +92,21 @@ def layer_name(word: str) -> str:
     raise UnknownName(f"没有名为“{word}”的图层；可用的图层有：{known}。")
 
 
+def layer_scope(town: Town, layer: str, question: Filter) -> str:
+    """Which rows a layer has under a filter, in one line, for the page and for the file."""
+    if layer in rosters.COLUMNS:
+        return rosters.roster_scope(town, layer, question)
+    if layer in ("facilities", "units"):
+        return f"全部{LAYERS[layer]}，不受筛选影响"
+    return {
+        "reports": "只有符合筛选的问题；没有位置的也在其中，图形留空",
+        "tasks": "符合筛选的问题各有一件任务；没有位置的也在其中，图形留空",
+        "heat": "由符合筛选、有位置的问题算出",
+        "gaps": "全部片区的每类设施；筛选只影响需求类问题的件数",
+        "sites": "全镇的建议点位；筛选里只选了一个片区时是那个片区的，其他条件不影响",
+    }.get(layer, f"全部{LAYERS[layer]}；问题数和由它算出的各列只计符合筛选的问题")
+
+
 def layer_columns(town: Town, layer: str) -> tuple[Column, ...]:
     """Columns of a layer in order, with the Chinese words for their values."""
     groups = {group.key: group.name for group in town.categories.groups}
@@ -135,6 +152,22 @@ def layer_frame(
     return _framed(town, layer, rows)
 
 
+def kept_frame(
+    town: Town, workspace: Workspace, layer: str, question: Filter, bandwidth_m: float | None = None
+) -> gpd.GeoDataFrame:
+    """As `layer_frame`; kept with the town where only the town and the filter decide it.
+
+    Not of the reports, which may be a million.
+    """
+
+    def make() -> gpd.GeoDataFrame:
+        return layer_frame(town, workspace, layer, question, bandwidth_m)
+
+    if layer in cases.COLUMNS or layer in BY_RULES:  # what is slow in the rules' is kept by them
+        return make()
+    return town.kept(("layer", layer, question, bandwidth_m), make)
+
+
 def case_frame(
     town: Town, workspace: Workspace, layer: str, chosen: cases.Positions
 ) -> gpd.GeoDataFrame:
@@ -170,10 +203,16 @@ def _typed(values: pd.Series, like: Column) -> pd.Series:
 def layer_notes(
     town: Town, layer: str, question: Filter, workspace: Workspace | None = None
 ) -> tuple[str, ...]:
-    """How a layer was computed, from how many reports, and what its reader must know.
+    """Which rows a layer has, how they were computed, and what their reader must know.
 
     workspace: whose own rules count, else the shipped ones.
     """
+    return (layer_scope(town, layer, question), *_more_notes(town, layer, question, workspace))
+
+
+def _more_notes(
+    town: Town, layer: str, question: Filter, workspace: Workspace | None
+) -> tuple[str, ...]:
     if layer in ("reports", "tasks", "facilities", "units"):
         return ()
     if layer in rosters.COLUMNS:

@@ -54,8 +54,8 @@ def qml(
 def raster_qml(steps: Sequence[float], colours: Sequence[str]) -> str:
     """The style of a raster of one band: colours that change evenly between steps, 0 is clear.
 
-    steps: class breaks, lowest first; colours: one more than steps. A colour table in the file itself
-    would need whole numbers below 256.
+    steps: class breaks, lowest first; colours: one more than steps. Floats cannot have a colour table in
+    the file itself; see `cwmap.writers.geotiff.write_class_geotiff`.
     """
     edges = [0.0, *steps, steps[-1] + steps[0]] if steps else [0.0, 1.0]
     shades = [colours[0], *colours][: len(edges)]
@@ -82,14 +82,14 @@ def store_style(path: Path, table: str, style: str, label: str) -> None:
     """Put a style into a GeoPackage as the one with which QGIS opens `table`."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(
-            "CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,"
+            "CREATE TABLE IF NOT EXISTS layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,"
             " f_table_catalog TEXT(256), f_table_schema TEXT(256), f_table_name TEXT(256),"
             " f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT, styleSLD TEXT,"
             " useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30),"
             " update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"
         )
         connection.execute(
-            "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, srs_id)"
+            "INSERT OR IGNORE INTO gpkg_contents (table_name, data_type, identifier, description, srs_id)"
             " VALUES ('layer_styles', 'attributes', 'layer_styles', 'QGIS 样式', 0)"
         )
         column = connection.execute(

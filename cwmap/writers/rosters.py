@@ -68,14 +68,21 @@ def period_of(town: Town, question: Filter) -> Period:
     return assessment.month_of(day)
 
 
-def roster_notes(town: Town, layer: str, question: Filter) -> tuple[str, ...]:
-    """Of which day or period the rows are, and what is not among them."""
+def roster_scope(town: Town, layer: str, question: Filter) -> str:
+    """Of which day or period the rows are, in one line."""
     if layer == "ranking":
-        return (f"考核期：{period_of(town, question).label}；没有检查的单元没有得分，不在其中",)
-    day = last_day(town, question)
-    without = (duties.lane_labels(town, "complete", day) == "none").sum()
+        period = period_of(town, question).label
+        return f"考核期 {period}，由筛选的起止日决定，其他条件不影响；没有检查的单元不在其中"
+    return f"{last_day(town, question)} 在岗的责任人；筛选里只看截止日，其他条件不影响"
+
+
+def roster_notes(town: Town, layer: str, question: Filter) -> tuple[str, ...]:
+    """What is not among the rows, beyond `roster_scope`."""
+    if layer == "ranking":
+        return ()
+    without = (duties.lane_labels(town, "complete", last_day(town, question)) == "none").sum()
     unknown = len(duties.register(town).unknown)
-    notes = [f"{day} 在岗的责任人；{without:,} 条巷道没有登记责任人，不在其中"]
+    notes = [f"{without:,} 条巷道没有登记责任人，不在其中"] if without else []
     notes += [f"台账里有 {unknown:,} 行的地点不在图上，未写入"] if unknown else []
     return tuple(notes)
 

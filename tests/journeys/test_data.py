@@ -6,14 +6,18 @@ import json
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import geopandas as gpd
 import openpyxl
 import pandas as pd
+import pyogrio
 from playwright.sync_api import Locator
 
 from cwmap import figures, importing, sample
+from cwmap.filters import Filter
+from cwmap.writers.layers import LAYERS, layer_frame
 from geo.coordinates import from_wgs84
 from tests.journeys.dashboard import Served
 from tests.journeys.screen import OpenScreen, Screen
@@ -159,6 +163,19 @@ def test_coordinates_that_nothing_tells(
     assert found.distance(meant).max() < 0.5
 
 
+def made(screen: Screen, folder: Path) -> Path:
+    """Make the chosen file and save it under the name that the page gives it."""
+    page = screen.page
+    page.locator(".st-key-out-make button").click()
+    page.locator(".st-key-out-save button").wait_for()
+    screen.settled()
+    with page.expect_download() as download:
+        page.locator(".st-key-out-save button").click()
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path
+
+
 def test_files_out(served: Served, new_screen: OpenScreen, tmp_path: Path) -> None:
     """The filter of the map holds for what is saved: layer, spreadsheet, and the map itself."""
     town = served.town()
@@ -171,25 +188,15 @@ def test_files_out(served: Served, new_screen: OpenScreen, tmp_path: Path) -> No
     page.get_by_role("link", name="数据").click()
     page.get_by_role("tab", name="导出图层").click()
 
-    def made() -> Path:
-        page.locator(".st-key-out-make button").click()
-        page.locator(".st-key-out-save button").wait_for()
-        screen.settled()
-        with page.expect_download() as download:
-            page.locator(".st-key-out-save button").click()
-        path = tmp_path / download.value.suggested_filename
-        download.value.save_as(path)
-        return path
-
     number = figures.summary(town, question).reports
-    saved = made()
+    saved = made(screen, tmp_path)
     assert saved.suffix == ".gpkg"
     assert "示例" in saved.name
     assert len(gpd.read_file(saved, layer=0)) == number
     screen.choose("out-layer", "巷道")
     screen.choose("out-format", "Excel")
     page.locator(".st-key-out-save").wait_for(state="detached")
-    sheet = pd.read_excel(made())
+    sheet = pd.read_excel(made(screen, tmp_path))
     assert sheet["问题数"].sum() == figures.lanes(town, question)["reports"].sum()
     assert len(sheet) == len(town.layers["lanes"])
 
@@ -207,6 +214,74 @@ def test_files_out(served: Served, new_screen: OpenScreen, tmp_path: Path) -> No
     assert f"{question.start} 至 {question.end}" in offline.locator("body").inner_text()
     same = offline.evaluate("CW.paintState.lanes.counts")
     assert same == figures.lanes(town, question)["reports"].tolist()
+
+
+def test_a_file_for_other_programs(served: Served, new_screen: OpenScreen, tmp_path: Path) -> None:
+    """A shapefile in GBK in a system that was typed in; seen before it is made, whole when saved."""
+    town, workspace = served.town(), served.workspace()
+    days = f"from={town.as_of.replace(day=1)}&to={town.as_of}"
+    screen = new_screen(served).open_page(f"/data?{days}")
+    page = screen.page
+    page.get_by_role("tab", name="导出图层").click()
+    question = Filter(start=town.as_of.replace(day=1), end=town.as_of)
+    expected = layer_frame(town, workspace, "reports", question)
+    page.locator(".cw-preview b").first.filter(has_text=f"{len(expected):,}").wait_for()
+    rows = words_of(
+        page.get_by_role("tabpanel", name="导出图层").locator("[data-testid=stDataFrame]")
+    )
+    assert rows[0] == expected["report_id"].iloc[0]
+    assert expected["category_name"].iloc[0] in rows
+    assert page.locator(".cw-where img").nth(1).evaluate("img => img.complete && img.naturalWidth")
+
+    screen.choose("out-format", "Shapefile")
+    screen.choose("out-encoding", "GBK")
+    screen.choose("out-crs", "其他")
+    number = page.locator(".st-key-out-epsg input")
+    number.fill("99999")
+    number.press("Enter")
+    assert "不认识平面坐标系" in page.locator(".st-key-cw-out [data-testid=stAlert]").inner_text()
+    assert page.locator(".st-key-out-make").count() == 0
+    number.fill("4544")
+    number.press("Enter")
+    page.locator(".st-key-out-make").wait_for()
+    assert screen.latin() == []
+    saved = made(screen, tmp_path)
+    assert saved.name == f"问题_{town.as_of:%Y%m%d}_GBK_示例.zip"
+    with zipfile.ZipFile(saved) as archive:
+        assert archive.read(f"{saved.stem}.cpg").decode().strip() in ("GBK", "CP936", "936")
+    found = gpd.read_file(f"/vsizip/{saved}/{saved.stem}.shp")
+    assert found.crs.to_epsg() == 4544
+    assert found["report_id"].tolist() == expected["report_id"].tolist()
+    assert found["category_n"].tolist() == expected["category_name"].tolist()
+
+    # What is chosen follows what is possible; what belongs beside a file comes with it.
+    screen.choose("out-layer", "责任")
+    page.locator(".cw-scope").filter(has_text=f"{town.as_of} 在岗的责任人").wait_for()
+    screen.choose("out-layer", "热力")
+    screen.choose("out-format", "GeoTIFF")
+    page.locator(".st-key-out-encoding, .st-key-out-epsg").first.wait_for(state="detached")
+    assert page.locator(".st-key-out-crs-raster input").input_value() == "本镇投影坐标（米）"
+    with zipfile.ZipFile(made(screen, tmp_path)) as archive:
+        assert {Path(name).suffix for name in archive.namelist()} == {".tif", ".qml", ".xml"}
+        assert sum("_分级" in name for name in archive.namelist()) == 2
+
+
+def test_everything_in_one_file(served: Served, new_screen: OpenScreen, tmp_path: Path) -> None:
+    """What the page lists is what the GeoPackage holds."""
+    screen = new_screen(served, 1280, 720).open_page("/data")
+    page = screen.page
+    page.get_by_role("tab", name="导出图层").click()
+    screen.choose("out-layer", "全部图层")
+    listed = page.locator(".cw-layers tr:has(td)")
+    listed.first.wait_for()
+    told = dict(
+        listed.evaluate_all("e => e.map(r => [r.cells[0].innerText, r.cells[1].innerText])")
+    )
+    saved = made(screen, tmp_path)
+    assert saved.suffix == ".gpkg"
+    layers = [name for name, kind in pyogrio.list_layers(saved) if kind]
+    counts = {LAYERS[name]: f"{pyogrio.read_info(saved, name)['features']:,}" for name in layers}
+    assert {label: n for label, n in told.items() if n != "0"} == counts
 
 
 def test_the_page_serves_while_the_command_line_imports(

@@ -254,6 +254,8 @@ def test_gcj02_of_a_known_place() -> None:
         ("lanes", "a.gpkg", {"crs": "北京54"}, "EPSG:4490"),
         ("lanes", "a.shp", {"encoding": "big5"}, "GBK"),
         ("lanes", "a.gpkg", {"encoding": "GBK"}, "shp"),
+        ("all", "a.zip", {}, ".gpkg"),
+        ("全部", "a.gpkg", {"encoding": "GBK"}, "shp"),
         ("facilities", "a.gpkg", {"question": Filter(area=("P99",))}, "P99"),
     ],
 )  # fmt: skip
@@ -288,7 +290,7 @@ def test_a_failed_write_leaves_the_old_file(
     monkeypatch.setattr(geofiles.pq, "write_table", full)
     monkeypatch.setattr(pyogrio, "write_dataframe", _half)
     monkeypatch.setattr("cwmap.writers.kml._placemarks", full)
-    monkeypatch.setattr(export, "write_sheet", full)
+    monkeypatch.setattr("cwmap.writers.sheets.write_sheet", full)
     with pytest.raises(CwmapError, match="原有文件没有改动"):
         made("reports", path.name, Filter(status=("open",)))
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before

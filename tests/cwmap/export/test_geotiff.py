@@ -12,7 +12,7 @@ import shapely
 from PIL import Image
 
 from cwmap import figures
-from cwmap.colours import RAMPS, even_breaks
+from cwmap.colours import RAMPS, classes, even_breaks
 from cwmap.filters import Filter
 from cwmap.store import Workspace
 from cwmap.town import Town
@@ -31,6 +31,37 @@ def test_qgis_opens_it_in_the_colours_of_the_page(town: Town, made: Made) -> Non
     assert [float(item.get("value")) for item in items][: len(steps) + 1] == [0.0, *steps]
     assert [item.get("color") for item in items[1:]] == list(RAMPS["light"])
     assert [item.get("alpha") for item in items] == ["0", *["255"] * len(RAMPS["light"])]
+
+
+def test_any_viewer_shows_the_classes_in_colour(town: Town, made: Made) -> None:
+    path = made("heat", "c.tif", QUESTION, bandwidth_m=BANDWIDTH_M)
+    beside = path.with_name("c_分级.tif")
+    density = figures.heat(town, QUESTION, BANDWIDTH_M)
+    steps = even_breaks(float(density.max()))
+    with Image.open(path) as floats, Image.open(beside) as image:
+        assert image.mode == "P"
+        codes, tags = np.asarray(image), image.tag_v2
+        for tag in (33550, 33922, 34735):  # where it lies
+            assert tags[tag] == floats.tag_v2[tag]
+        told, of_floats = (
+            {item.get("name"): item.text for item in ET.fromstring(t[42112])}
+            for t in (tags, floats.tag_v2)
+        )
+        depth, photometric, nodata = tags[258], tags[262], tags[42113]
+        table = np.reshape(tags[320], (3, 256)).T >> 8
+    assert (depth, photometric, nodata) == ((8,), 3, "0")
+    # The page's own classes, as it sends them to its map: a digit, or "-" for nothing.
+    digits = np.frombuffer(classes(density.ravel().astype(float), steps).encode(), np.uint8)
+    expected = np.where(digits == ord("-"), 0, digits - ord("0") + 1).reshape(density.shape)
+    np.testing.assert_array_equal(codes, expected)
+    assert set(np.unique(codes)) == set(range(7))
+    assert ["#" + bytes(map(int, table[k])).hex() for k in range(1, 7)] == list(RAMPS["light"])
+    named = ET.parse(beside.with_name(f"{beside.name}.aux.xml")).findall(".//Category")
+    names = [name.text for name in named]
+    assert names[0] == "没有问题"
+    assert names[2] == f"{steps[0]:g}–{steps[1]:g} 件/公顷"
+    assert len(names) == 7
+    assert told == {**of_floats, **{f"class_{k}": name for k, name in enumerate(names)}}
 
 
 def test_the_raster_is_the_heat(town: Town, made: Made) -> None:

@@ -1,7 +1,6 @@
 """Who answers, how it was scored and what is to be done, as layers: against the pages' own figures."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -118,4 +117,4 @@ def test_units_are_whole(town: Town, workspace: Workspace) -> None:
     assert frame["unit_id"].tolist() == ["U1", "U2"]
     assert frame["note"].tolist() == ["电话 139****5678", "=1+1"]
     assert frame["community_id"].tolist() == ["621202100005"] * 2
-    assert layer_notes(replace(town), "units", Filter()) == ()
+    assert layer_notes(town, "units", Filter()) == ("全部责任单元，不受筛选影响",)
