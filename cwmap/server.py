@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -120,11 +120,11 @@ def routes() -> list[BaseRoute]:
     ]
 
 
-def middleware() -> list[Middleware]:
-    """Headers on every answer."""
+def middleware(pages: Iterable[str]) -> list[Middleware]:
+    """Headers on every answer, and the way to the start page; `pages`: url paths, the start first."""
     # Streamlit would take pages/ for its older kind of app until the first visitor has come.
     PagesManager.uses_pages_directory = False
-    return [Middleware(_Headers)]
+    return [Middleware(_Headers), Middleware(_ToStart, pages=frozenset([*pages][1:]))]
 
 
 class _Headers:
@@ -146,6 +146,25 @@ class _Headers:
             await send(message)
 
         await self.app(scope, receive, sealed)
+
+
+class _ToStart:
+    """Leads whoever asks for a page that there is not to the start: Streamlit would say so in English."""
+
+    def __init__(self, app: ASGIApp, pages: frozenset[str]) -> None:
+        self.app, self.pages = app, pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "GET":
+            page = scope["path"].strip("/")
+            wants = dict(scope["headers"]).get(b"accept", b"")
+            # Files and services have a dot or more than one part in their path.
+            known = page in self.pages or set("/.") & set(page)
+            if b"text/html" in wants and page and not known:
+                query = scope["query_string"].decode("latin-1")
+                await RedirectResponse(f"/?{query}" if query else "/")(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 def _security_headers(host: str) -> dict[str, str]:

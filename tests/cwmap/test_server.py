@@ -15,7 +15,7 @@ from cwmap.ui.scene import scene_script
 @pytest.fixture
 def client(demo_workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     monkeypatch.setenv("CWMAP_WORKSPACE", str(demo_workspace.folder))
-    app = Starlette(routes=server.routes(), middleware=server.middleware())
+    app = Starlette(routes=server.routes(), middleware=server.middleware(("map", "gaps")))
     with TestClient(app, raise_server_exceptions=True) as client:
         yield client
 
@@ -81,6 +81,15 @@ def test_a_photo_is_handed_out(client: TestClient, demo_workspace: Workspace) ->
     answer = client.get("/cwmap/photos/井盖 1.JPG")
     assert answer.content == b"\xff\xd8\xff\xd9"
     assert answer.headers["content-type"] == "image/jpeg"
+
+
+@pytest.mark.parametrize("path", ["map", "没有这页", "login", "index"])
+def test_a_page_that_there_is_not_leads_to_the_start(client: TestClient, path: str) -> None:
+    browser = {"accept": "text/html,application/xhtml+xml"}
+    answer = client.get(f"/{path}?category=road", headers=browser, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (307, "/?category=road")
+    for known in ("/", "/gaps?spot=P01", "/cwmap/health", "/favicon.png"):
+        assert not client.get(known, headers=browser, follow_redirects=False).is_redirect
 
 
 @pytest.mark.parametrize("path", ["/cwmap/assets/../server.py", "/cwmap/assets/%2e%2e/map.py"])
