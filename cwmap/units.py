@@ -18,7 +18,7 @@ from cwmap.naming import plain
 from cwmap.norms import split_words
 from cwmap.tables import UNIT_KIND
 from cwmap.town import Town
-from geo.coordinates import transform_geometries
+from geo.coordinates import to_wgs84, transform_geometries
 
 LAYERS = ("lanes", "units", "facilities")
 """In the order in which a name is looked up."""
@@ -65,14 +65,18 @@ def _part(
 
 
 def centres(town: Town) -> pd.DataFrame:
-    """A point inside each unit: columns x, y in the town's metres, NaN without a shape; same index."""
+    """A point inside each unit: columns x, y (the town's metres) and lon, lat; same index.
+
+    NaN without a shape.
+    """
     return town.kept("unit centres", lambda: _centres(town))
 
 
 def _centres(town: Town) -> pd.DataFrame:
     inside = shapely.point_on_surface(shapes_m(town))
-    columns = {"x": shapely.get_x(inside), "y": shapely.get_y(inside)}
-    return pd.DataFrame(columns, units(town).index)
+    x, y = shapely.get_x(inside), shapely.get_y(inside)
+    lon, lat = to_wgs84(x, y, town.settings.crs)
+    return pd.DataFrame({"x": x, "y": y, "lon": lon, "lat": lat}, units(town).index)
 
 
 def shapes_m(town: Town) -> npt.NDArray[np.object_]:

@@ -15,7 +15,7 @@ def look() -> None:
     shown = words.chosen("view", scoreviews.VIEWS)
     view = scoreviews.view(town, shown)
     with st.container(key="cw-map"):
-        town_map.draw(town, view.painted, state.pick)
+        town_map.draw(town, view.shown, view.picked)
     with st.container(key="cw-right"):
         words.switch("view", scoreviews.VIEWS, "看什么")
         view.panel()

@@ -18,7 +18,9 @@ def look() -> None:
     state.open_state(town)
     mode, day = words.chosen("by", duties.MODES), state.question().end or town.as_of
     with st.container(key="cw-map"):
-        town_map.draw(town, dutymap.painted(town, mode, day), state.pick)
+        town_map.draw(
+            town, dutymap.shown(town, mode, day, state.question(), state.look()), state.pick
+        )
     with st.container(key="cw-left"):
         st.html('<h3 class="cw-h">按什么着色</h3>')
         words.switch("by", duties.MODES, "按什么着色")

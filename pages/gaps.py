@@ -12,19 +12,17 @@ def look() -> None:
     """All that a choice changes."""
     town = frame.town()
     state.open_state(town)
-    norms = gapwords.in_force(town)
-    gapwords.ready(town, norms)
-    judged = gapwords.found(town, norms)
-    view = gapviews.view(town, norms, judged, words.chosen("view", gapwords.VIEWS))
+    now = gapwords.asked(town)
+    view = gapviews.view(town, now, words.chosen("view", gapwords.VIEWS))
     with st.container(key="cw-map"):
-        town_map.draw(town, view.painted, view.picked)
+        town_map.draw(town, view.shown, view.picked)
     with st.container(key="cw-metrics"):
-        gaplist.metrics(judged)
+        gaplist.metrics(now.judged)
     with st.container(key="cw-left"):
-        gapwords.options(town, norms)
+        gapwords.options(town, now)
         filterbar.period(town)
     with st.container(key="cw-right"):
-        gapwords.switches(norms)
+        gapwords.switches(now.norms)
         view.panel()
     with st.container(key="cw-legend"):
         view.legend()

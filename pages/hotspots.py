@@ -15,7 +15,7 @@ def look() -> None:
     state.open_state(town)
     view = hotviews.view(town)
     with st.container(key="cw-map"):
-        town_map.draw(town, view.painted, view.picked)
+        town_map.draw(town, view.shown, view.picked)
     view.over()
     with st.container(key="cw-left"):
         spotlist.options()

@@ -12,9 +12,9 @@ def look() -> None:
     """All that a filter changes. The map comes first: it is what the viewer waits for."""
     town = frame.town()
     state.open_state(town)
-    painted = town_map.paint_state(town, state.question(), state.look(), state.flight(town))
+    shown = legend.shown(town, state.question(), state.look())
     with st.container(key="cw-map"):
-        town_map.draw(town, painted, state.pick)
+        town_map.draw(town, shown, state.pick)
     with st.container(key="cw-metrics"):
         cards.metrics(town)
     with st.container(key="cw-left"):

@@ -16,7 +16,7 @@ def look() -> None:
     state.open_state(town)
     mine = tasklist.unit(town)
     with st.container(key="cw-map"):
-        town_map.draw(town, tasklist.painted(town, mine), state.pick)
+        town_map.draw(town, tasklist.shown(town, mine, state.question(), state.look()), state.pick)
     with st.container(key="cw-metrics"):
         tasklist.lights(town, mine)
     with st.container(key="cw-left"):

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import scipy.stats
-import shapely
 
 from cwmap.assessment import fairness
 from cwmap.assessment.assessment import ranked
@@ -22,8 +21,8 @@ from cwmap.assessment.visits import Visits, between, places, visits
 from cwmap.errors import CwmapError, UnknownName
 from cwmap.tables import UNIT_KIND, normalise
 from cwmap.town import OPEN, Town
-from cwmap.units import find, units
-from geo.coordinates import from_wgs84, transform_geometries
+from cwmap.units import centres, find, units
+from geo.coordinates import from_wgs84
 from geo.route import legs, short_route
 
 LOOK_BACK_DAYS = 90
@@ -71,9 +70,8 @@ def plan(
     weights = weights or Weights()
     chosen = candidates(town, kinds)
     frame = _risk(town, rules, day, chosen, weights)
-    x, y, lon, lat = _points(town)
-    at = units(town).index.get_indexer(frame.index)
-    frame = frame.assign(lon=lon[at], lat=lat[at], _x=x[at], _y=y[at])
+    at = centres(town).loc[frame.index]
+    frame = frame.assign(lon=at["lon"], lat=at["lat"], _x=at["x"], _y=at["y"])
     frame = frame[np.isfinite(frame["_x"])]
     order = np.lexsort((frame.index, -frame["priority"], ~frame["_red"]))[:number]
     frame = frame.iloc[order]
@@ -131,8 +129,7 @@ def demonstrations(town: Town) -> pd.DataFrame:
     layer = town.layers["units"]
     mine = layer[layer["demonstration"] == "yes"]
     ids = pd.Index([f"units/{i}" for i in mine.index], dtype=object, name="unit")
-    _, _, lon, lat = _points(town)
-    at = units(town).index.get_indexer(ids)
+    at = centres(town).loc[ids]
     place = [list(UNIT_KIND.choices).index(kind) for kind in mine["kind"]]
     names = town.layers["communities"]["name"].to_dict()
     frame = pd.DataFrame(
@@ -141,25 +138,11 @@ def demonstrations(town: Town) -> pd.DataFrame:
             "community": [names.get(c, c) for c in mine["community_id"]],
             **{c: mine[c].astype(object).where(mine[c].notna(), None).to_numpy()
                for c in ("photo_before", "photo_after")},
-            "lon": lon[at], "lat": lat[at],
+            "lon": at["lon"].to_numpy(), "lat": at["lat"].to_numpy(),
         },
         index=ids,
     )  # fmt: skip
     return frame.iloc[np.argsort(place, kind="stable")]
-
-
-def _points(town: Town) -> tuple[Floats, Floats, Floats, Floats]:
-    """A point within each unit: metres and degrees, in the order of `units`."""
-
-    def make() -> tuple[Floats, Floats, Floats, Floats]:
-        degrees = units(town).geometry.to_numpy(object)
-        metres = transform_geometries(degrees, "EPSG:4326", town.settings.crs)
-        inside = shapely.point_on_surface(metres)
-        world = transform_geometries(inside, town.settings.crs, "EPSG:4326")
-        x, y, lon, lat = (f(p) for p in (inside, world) for f in (shapely.get_x, shapely.get_y))
-        return x, y, lon, lat
-
-    return town.kept("unit points", make)
 
 
 def _start(town: Town, start: tuple[float, float] | None) -> tuple[float, float]:

@@ -169,6 +169,7 @@ def _table(paper: Paper, table: Table) -> None:
     for at, wide in enumerate(widths):
         grid.columns[at].width = wide
     texts = [tuple(column.header for column in table.columns), *table.rows]
+    together = {0, 1, len(texts) - 2} - {len(texts) - 1}
     for y, texts_of_row in enumerate(texts):
         row = grid.add_row()
         row.height, row.height_rule = Mm(7.5), WD_ROW_HEIGHT_RULE.AT_LEAST
@@ -180,6 +181,8 @@ def _table(paper: Paper, table: Table) -> None:
             centre = y == 0 or column.number
             align = WD_ALIGN_PARAGRAPH.CENTER if centre else WD_ALIGN_PARAGRAPH.LEFT
             _say(row.cells[x], text, HEI if y == 0 else FANG, 10.5 if y == 0 else 11, align)
+            # No row stands on a page by itself, nor the head with one row.
+            row.cells[x].paragraphs[0].paragraph_format.keep_with_next = y in together
     if table.more:
         _line(paper, f"另有 {table.more:,} 行未列出，见看板。", FANG, _SMALL_PT)
     _after(paper)

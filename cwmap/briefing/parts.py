@@ -86,12 +86,17 @@ class Brief:
     @property
     def issued(self) -> str:
         """The day of the print as it stands under a document."""
-        return f"{self.dated.year}年{self.dated.month}月{self.dated.day}日"
+        return f"{self.dated.year}年{day_words(self.dated)}"
 
     @property
     def issuer(self) -> str:
         """Who issues it."""
         return self.office or self.town
+
+
+def day_words(day: date) -> str:
+    """A day within a year as it is read out: 1月5日."""
+    return f"{day.month}月{day.day}日"
 
 
 SYNTHETIC_WORDS = "示例数据，全部虚构，不得作为依据"

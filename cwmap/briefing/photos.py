@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cwmap import figures, photos
-from cwmap.briefing.parts import Pair
+from cwmap.briefing.parts import Pair, day_words
 from cwmap.filters import Filter
 from cwmap.norms import split_words
 from cwmap.storage.geopackage import among
@@ -61,7 +61,7 @@ def _pair(town: Town, workspace: Workspace, at: int, before: object, after: obje
     )
     kind = town.categories.name(town.codes[int(town.reports.category[at])])
     day = pd.Timestamp(town.first_day) + pd.Timedelta(days=int(town.reports.day[at]))
-    return Pair(" · ".join(filter(None, (where, kind, f"{day:%m月%d日}上报"))), one, two)
+    return Pair(" · ".join(filter(None, (where, kind, f"{day_words(day)}上报"))), one, two)
 
 
 def _first(workspace: Workspace, names: object) -> bytes | None:

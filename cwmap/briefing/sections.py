@@ -13,7 +13,7 @@ import pandas as pd
 from cwmap import figures, units
 from cwmap.assessment import assessment
 from cwmap.briefing.basis import Basis
-from cwmap.briefing.parts import Column, Figure, Section, Table
+from cwmap.briefing.parts import Column, Figure, Section, Table, day_words
 from cwmap.briefing.photos import pairs
 from cwmap.drawing import themes
 from cwmap.gaps import gaps
@@ -96,7 +96,7 @@ def lanes(basis: Basis) -> Section:
         return Section("lanes", "问题最多的巷道", "本期没有落在巷道里的问题。")
     reports, whole = int(worst["reports"].sum()), figures.summary(town, basis.question).reports
     cards = (
-        Figure(f"这 {len(rows)} 条巷道", f"{reports:,}", "件", f"占全镇 {reports / whole:.1%}"),
+        Figure(f"这 {len(rows)} 条巷道", f"{reports:,}", "件", f"占上报 {reports / whole:.1%}"),
         Figure("未办结", f"{worst['open'].sum():,}", "件"),
         Figure("超期未办结", f"{worst['overdue'].sum():,}", "件", "",
                "bad" if worst["overdue"].any() else ""),
@@ -143,7 +143,7 @@ def _whole(value: float) -> str:
 def ranking(basis: Basis) -> Section:
     """周评比红黑榜 of the week in which the period ends."""
     found = basis.week
-    label = f"{found.period.first:%m月%d日}至{found.period.last:%m月%d日}"
+    label = f"{day_words(found.period.first)}至{day_words(found.period.last)}"
     if found.ranking.empty:
         return Section("ranking", "周评比红黑榜", f"{label}没有检查记录，未作评比。")
     columns = (
@@ -279,9 +279,9 @@ def before_after(basis: Basis) -> Section | None:
 
 
 SECTIONS: tuple[Callable[[Basis], Section | None], ...] = (
-    overview, where, lanes, missing, ranking, overdue, responsibility, asks, before_after,
+    overview, where, lanes, ranking, overdue, responsibility, missing, asks, before_after,
 )  # fmt: skip
-"""In the order in which they are told."""
+"""In the order in which they are told; those without a map come together, to share a page."""
 
 
 def notes(basis: Basis, usual: bool) -> tuple[str, ...]:
@@ -289,11 +289,14 @@ def notes(basis: Basis, usual: bool) -> tuple[str, ...]:
     town, found = basis.town, basis.spots.found
     unplaced = figures.unplaced(town, basis.question)
     days = (basis.end - basis.start).days + 1
+    narrowed = [w for w in ("area", "community", "cell", "lane") if getattr(basis.question, w)]
+    whole = "评比、责任落实、缺口和处置率总是全镇的，不随地点筛选"
     chosen = f"没有指定起始日期，取到 {basis.end} 为止的 {days} 天" if usual else "时段按筛选条件"
     return tuple(
         f"{line}。"
         for line in (
             f"{chosen}；上期指其前面同样长的一段",
+            *([whole] if narrowed else ()),
             f"密度图：四次核，带宽 {figures.bandwidths_m(town)[2]} 米（全镇对角线的九十分之一）",
             f"热点：{found.caption}",
             *found.notes,

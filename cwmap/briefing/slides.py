@@ -26,8 +26,9 @@ from cwmap.drawing.sheet import Sheet
 
 WIDTH_MM, HEIGHT_MM = 338.667, 190.5
 MAP_MM = (204.0, 126.0)
-_MARGIN, _TOP, _BODY, _GAP = 16.0, 12.0, 46.0, 4.0
-"""Edge of what is printed, top of the title, top of what follows title and sentence, air; mm."""
+_MARGIN, _TOP, _BODY, _GAP, _ABOVE = 16.0, 12.0, 46.0, 4.0, 40.0
+"""Edge of what is printed, top of the title, top of what follows title and sentence, air, what is said
+above a table; mm."""
 _PPI, _LETTERING = 160, 1.75
 _MM_A_POINT = 25.4 / 72
 _TEAL, _TINT, _BAND, _INK, _SOFT, _BADGE = (
@@ -84,8 +85,12 @@ def _cover(deck: Deck, layout: SlideLayout, found: Brief) -> None:
 
 
 def _section(deck: Deck, layout: SlideLayout, section: Section) -> Iterator[Slide]:
-    """The slides of a section: its figures or points beside its map; its table; its photos."""
-    if section.map or section.figures or section.points:
+    """The slides of a section: its figures or points beside its map; its table; its photos.
+
+    Points that have a table and no map stand above it.
+    """
+    above = () if section.map or section.figures else section.points
+    if section.map or section.figures or (section.points and not section.table):
         slide = _titled(deck, layout, section.heading, section.sentence)
         _left(slide, section)
         if section.map:
@@ -93,7 +98,9 @@ def _section(deck: Deck, layout: SlideLayout, section: Section) -> Iterator[Slid
         yield slide
     if section.table:
         slide = _titled(deck, layout, section.heading, section.sentence)
-        _table(slide, section.table)
+        if above:
+            _lines(slide, above, _MARGIN, _BODY, WIDTH_MM - 2 * _MARGIN, _ABOVE - _GAP, 18, _INK)
+        _table(slide, section.table, _BODY + (_ABOVE if above else 0))
         yield slide
     for pair in section.photos:
         slide = _titled(deck, layout, section.heading, pair.caption)
@@ -164,15 +171,15 @@ def _map(slide: Slide, sheet: Sheet, heading: str) -> None:
     _describe(picture, f"{heading}：{sheet.title}，{sheet.caption}")
 
 
-def _table(slide: Slide, table: Table) -> None:
+def _table(slide: Slide, table: Table, top: float) -> None:
     rows, width = len(table.rows) + 1, WIDTH_MM - 2 * _MARGIN
-    room = HEIGHT_MM - _BODY - 20 - (8 if table.more else 0)
+    room = HEIGHT_MM - top - 20 - (8 if table.more else 0)
     each = min(12.0, room / rows)
     weights = sum(column.weight for column in table.columns)
     widths = [width * column.weight / weights for column in table.columns]
     size = min(18, int(each / _MM_A_POINT / 1.75))
     shape = slide.shapes.add_table(
-        rows, len(table.columns), Mm(_MARGIN), Mm(_BODY + 2), Mm(width), Mm(each * rows)
+        rows, len(table.columns), Mm(_MARGIN), Mm(top + 2), Mm(width), Mm(each * rows)
     )
     native = shape.table
     for at, wide in enumerate(widths):
@@ -195,7 +202,7 @@ def _table(slide: Slide, table: Table) -> None:
             slide,
             f"另有 {table.more:,} 行未列出，见看板。",
             _MARGIN,
-            _BODY + 4 + each * rows,
+            top + 4 + each * rows,
             width,
             8,
             14,

@@ -30,12 +30,14 @@ FIGURES = {
     "reports": "上报问题", "change": "较上期", "open": "待办", "overdue": "超期未办",
     "closed": "已处置", "in_time": "本期按期率",
 }  # fmt: skip
-"""Figures that a `view` may show beside its map, of its filter; 任务 and 考核 show their own."""
-PAGES = ("map", "hotspots", "duties", "assessment", "tasks")
+"""Figures that a `view` may show beside its map, of its filter, where its page is not in `OWN_FIGURES`."""
+PAGES = ("map", "hotspots", "duties", "assessment", "tasks", "gaps")
 """Pages whose map a step can show."""
+OWN_FIGURES = ("assessment", "tasks", "gaps")
+"""Pages that speak of something else than the reports of a filter."""
 VIEWS = {
-    "hotspots": {"now": "现状", "rhythm": "节律"},
-    "assessment": {"week": "周评比", "day": "督导通报", "month": "月奖惩"},
+    "hotspots": {"now": "现状", "change": "变化", "rhythm": "节律", "pair": "叠加"},
+    "assessment": {"week": "周评比", "day": "督导通报", "month": "月奖惩", "fair": "公平"},
 }
 """Of pages with several views: those whose map a step can show."""
 MOST_STEPS = 60
@@ -121,7 +123,7 @@ def viewed(town: Town, link: str) -> Step:
     page = parts.path.rstrip("/").rpartition("/")[2] or "map"
     if page not in PAGES:
         raise CwmapError(
-            "这个地址不是带地图的页面；请在“一张图”“热点”“责任”“考核”或“任务”页调好画面，"
+            "这个地址不是带地图的页面；请在“一张图”“热点”“责任”“考核”“任务”或“缺口”页调好画面，"
             "再把浏览器地址栏里的整个地址贴进来。"
         )
     words = {k: v for k, v in parse_qsl(parts.query) if k not in ("agenda", "step", "edit")}

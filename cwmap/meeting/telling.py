@@ -16,9 +16,11 @@ import pandas as pd
 from cwmap import figures, photos
 from cwmap.assessment import assessment
 from cwmap.assessment.assessment import Period
+from cwmap.briefing.parts import Figure, Tone
 from cwmap.captions import filter_caption
 from cwmap.filters import Filter
-from cwmap.gaps import gaps
+from cwmap.gaps import asking, gaps
+from cwmap.gaps.gaps import Gaps
 from cwmap.gaps.homes import UNITS
 from cwmap.meeting import agenda
 from cwmap.meeting.agenda import Step
@@ -28,19 +30,7 @@ from cwmap.town import Town
 from cwmap.trends.spots import Spot
 
 MOST_ROWS = 6
-_STREET_MARKET = "street_market"
 _ORDINALS = "一二三"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure to be read from afar. tone: bad, good or nothing."""
-
-    label: str
-    value: str
-    unit: str = ""
-    note: str = ""
-    tone: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,30 +93,54 @@ def _view(desk: Desk, question: Filter, step: Step) -> Told:
     """A page as somebody looked at it; its figures are of what its map shows."""
     caption = filter_caption(desk.town, question)
     told = Told(
-        {"map": "问题分布", "hotspots": "热点", "duties": "责任"}.get(step.page, ""), caption + "。",
-        tuple(_figure(desk.town, question, name) for name in step.figures),
-        step.page, question, step.words, caption=caption,
+        _title(step), caption + "。", (), step.page, question, step.words, caption=caption
     )  # fmt: skip
-    if step.page == "tasks":
-        unit = step.words.get("unit") or None
-        counted = tasks.counts(desk.town, question, desk.routing, unit=unit)
-        said = f"{unit or '全部单位'} · {caption}"
-        title = f"{unit or ''}任务"
-        return replace(
-            told, title=title, sentence=f"{said}。", figures=_lights(counted), caption=said
-        )
-    if step.page == "assessment":
-        period = scored_period(desk, step.words)
-        scores = assessment.ranking(desk.town, desk.scoring, period)["score"]
-        said = f"{period.label}检查 {len(scores):,} 个单元。"
-        return replace(
-            told,
-            title="考核得分",
-            sentence=said,
-            figures=_scores(desk, scores),
-            caption=period.label,
-        )
-    return told
+    if step.page in _VIEWS:
+        return _VIEWS[step.page](desk, told)
+    numbers = tuple(_figure(desk.town, question, name) for name in step.figures)
+    return replace(told, figures=numbers)
+
+
+def _title(step: Step) -> str:
+    view = agenda.VIEWS.get(step.page, {}).get(step.words.get("view", ""), "")
+    name = {"map": "问题分布", "hotspots": "热点", "duties": "责任"}.get(step.page, "")
+    return f"{name}：{view}" if view and view != "现状" else name
+
+
+def _tasks_view(desk: Desk, told: Told) -> Told:
+    unit = told.look.get("unit") or None
+    counted = tasks.counts(desk.town, told.question, desk.routing, unit=unit)
+    said = f"{unit or '全部单位'} · {told.caption}"
+    return replace(
+        told,
+        title=f"{unit or ''}任务",
+        sentence=f"{said}。",
+        figures=_lights(counted),
+        caption=said,
+    )
+
+
+def _scores_view(desk: Desk, told: Told) -> Told:
+    period = scored_period(desk, told.look)
+    scores = assessment.ranking(desk.town, desk.scoring, period)["score"]
+    return replace(
+        told, title="考核得分", sentence=f"{period.label}检查 {len(scores):,} 个单元。",
+        figures=_scores(desk, scores), caption=period.label,
+    )  # fmt: skip
+
+
+def _gaps_view(desk: Desk, told: Told) -> Told:
+    """The place in hand, else the most urgent one."""
+    judged = asking.asked(desk.town, desk.norms, told.question, told.look)
+    place = judged.spot or next(iter(judged.judged.urgent.index), None)
+    said = replace(told, title=f"{judged.facility.name}的缺口")
+    return _of_gap(said, judged.judged, place) if place else _no_gap(said, judged.judged)
+
+
+_VIEWS: dict[str, Callable[[Desk, Told], Told]] = {
+    "tasks": _tasks_view, "assessment": _scores_view, "gaps": _gaps_view,
+}  # fmt: skip
+"""Pages with figures of their own (`agenda.OWN_FIGURES`)."""
 
 
 def scored_period(desk: Desk, words: Mapping[str, str]) -> Period:
@@ -137,7 +151,8 @@ def scored_period(desk: Desk, words: Mapping[str, str]) -> Period:
         day = desk.inspected
     if words.get("view") == "day":
         return Period(day, day)
-    return (assessment.month_of if words.get("view") == "month" else assessment.week_of)(day)
+    monthly = words.get("view") in ("month", "fair")
+    return (assessment.month_of if monthly else assessment.week_of)(day)
 
 
 def _scores(desk: Desk, scores: pd.Series) -> tuple[Figure, ...]:
@@ -184,26 +199,37 @@ def _of_spot(spot: Spot) -> str:
 
 def gap(desk: Desk, question: Filter, _step: Step) -> Told:
     """The most urgent gap of markets, as the page 缺口 judges it."""
-    town, look = desk.town, {"surface": "lanes", "show": "areas"}
-    asked = replace(question, category=(_STREET_MARKET,))
+    town = desk.town
     if town.layers["lanes"].empty or town.layers["facilities"].empty:
         sentence = "还没有登记巷道或设施，看不出缺口。"
-        return Told("本期缺口", sentence, (), "map", asked, look)
-    judged = gaps.gaps(town, desk.norms, "market", question)
-    if judged.urgent.empty:
-        sentence = f"各处的{judged.facility.name}都在标准的步行距离以内。"
-        return Told("本期缺口", sentence, (), "map", asked, look)
-    first = judged.urgent.iloc[0]
-    place, metres = str(judged.urgent.index[0]), first["nearest_m"]
+        return Told("本期缺口", sentence, (), "map", question, {"surface": "none"})
+    asked = asking.asked(town, desk.norms, replace(question, area=()), {"kind": "market"})
+    told = Told("本期缺口", "", (), "gaps", asked.question, {"kind": "market"})
+    if asked.judged.urgent.empty:
+        return _no_gap(told, asked.judged)
+    place = str(asked.judged.urgent.index[0])
+    return replace(_of_gap(told, asked.judged, place), places=(asked.judged.layer, (place,)))
+
+
+def _no_gap(told: Told, judged: Gaps) -> Told:
+    return replace(told, sentence=f"各处的{judged.facility.name}都在标准的步行距离以内。")
+
+
+def _of_gap(told: Told, judged: Gaps, place: str) -> Told:
+    """What is to be said of one place."""
+    row = judged.frame.loc[place]
+    metres, verdict = row["nearest_m"], gaps.VERDICTS[row["verdict"]]
     far = "—" if pd.isna(metres) else f"{metres:,.0f}"
-    return Told(
-        f"缺口：{first['name']}{gaps.VERDICTS[first['verdict']]}", str(first["reason"]),
-        (
-            Figure("涉及", f"{judged.concerned[place]:,.0f}", UNITS[judged.unit], "步行不到达标设施", "bad"),
+    concerned, unit = f"{judged.concerned[place]:,.0f}", UNITS[judged.unit]
+    if judged.unit == "side_m":
+        numbers: tuple[Figure, ...] = (Figure("间距超标", concerned, unit, "路侧", "bad"),)
+    else:
+        numbers = (
+            Figure("涉及", concerned, unit, "步行不到达标设施", "bad"),
             Figure(f"最近的达标{judged.facility.name}", far, "米", "步行"),
-        ),
-        "map", replace(asked, area=()), look, (judged.layer, (place,)),
-    )  # fmt: skip
+        )
+    title = f"{judged.facility.name}{verdict}：{row['name']}"
+    return replace(told, title=title, sentence=str(row["reason"]), figures=numbers)
 
 
 def _ranking(desk: Desk, question: Filter, step: Step) -> Told:
@@ -318,7 +344,7 @@ def _figure(town: Town, question: Filter, name: str) -> Figure:
     """One of `agenda.FIGURES` of a filter."""
     s, label = figures.summary(town, question), agenda.FIGURES[name]
     if name in ("reports", "change"):
-        tone = "" if not s.change else "bad" if s.change > 0 else "good"
+        tone: Tone = "" if not s.change else "bad" if s.change > 0 else "good"
         if name == "change":
             return Figure(label, "—" if s.change is None else f"{s.change:+.0%}", tone=tone)
         note = "" if s.change is None else f"较上期 {s.change:+.0%}（{s.before:,} 件）"

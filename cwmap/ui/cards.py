@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from html import escape
 from typing import Any
 
@@ -11,11 +13,16 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from cwmap import figures, server
+from cwmap.captions import filter_caption
+from cwmap.drawing import themes
+from cwmap.drawing.chart import Columns
+from cwmap.filters import Filter
 from cwmap.privacy import masked
 from cwmap.store import column
 from cwmap.tables import REPORTS, ROLE, STATUS, TABLES
 from cwmap.town import Town
-from cwmap.ui import frame, state
+from cwmap.ui import frame, keeping, moments, state
+from cwmap.ui.pictures import images
 
 ACCENT = "#0f6e6e"
 RECENT = 6
@@ -94,13 +101,18 @@ def worst(town: Town) -> None:
         st.html(f"<style>{''.join(bars)}</style>")
 
 
+def closing(on_click: Callable[..., None] = state.pick, args: tuple[Any, ...] = (None,)) -> None:
+    """The button that closes a card."""
+    with st.container(key="cw-card-close", horizontal=True, horizontal_alignment="right"):
+        st.button("关闭 ✕", key="close-card", type="tertiary", on_click=on_click, args=args)
+
+
 def chosen(town: Town) -> None:
     """The card of the lane, cell or report that was clicked."""
     picked = state.look().picked
     assert picked
     layer, place_id = picked
-    with st.container(key="cw-card-close", horizontal=True, horizontal_alignment="right"):
-        st.button("关闭 ✕", key="close-card", type="tertiary", on_click=state.pick, args=(None,))
+    closing()
     if layer == "reports":
         report(town, place_id)
     elif layer in ("lanes", "cells") and place_id in town.layers[layer].index:
@@ -163,8 +175,8 @@ def report(town: Town, report_id: str) -> None:
     row = rows.iloc[0]
     lane = figures.place_name(town, "lanes", row["lane_id"]) if row["lane_id"] else "未归属巷道"
     facts = [
-        ("状态", STATUS.shown(row["status"])), ("上报", _time(town, row["reported_at"])),
-        ("办结", _time(town, row["closed_at"])), ("所在", lane), ("位置", row["address"]),
+        ("状态", STATUS.shown(row["status"])), ("上报", moments.shown(town, row["reported_at"])),
+        ("办结", moments.shown(town, row["closed_at"])), ("所在", lane), ("位置", row["address"]),
         ("描述", row["description"]), ("来源", row["source"]), ("主责", row["department"]),
         ("定位", REPORTS["placed_by"].shown(row["placed_by"] or "")),
     ]  # fmt: skip
@@ -186,7 +198,9 @@ def _history(town: Town, report_id: str) -> str:
             what = f"{STATUS.shown(change.old or '')} → {STATUS.shown(change.new or '')}"
         else:
             what = "已更改"
-        items.append(f"<li>{label}：{escape(what)}<time>{_time(town, change.at)}</time></li>")
+        items.append(
+            f"<li>{label}：{escape(what)}<time>{moments.shown(town, change.at)}</time></li>"
+        )
     return f"<h4>变更记录</h4><ul>{''.join(items)}</ul>" if items else ""
 
 
@@ -220,6 +234,15 @@ def _trend(town: Town, question: Any) -> None:
         yaxis={"fixedrange": True, "nticks": 4, "rangemode": "tozero", "tickformat": "d"},
     )  # fmt: skip
     st.plotly_chart(chart, key="trend", config={"displayModeBar": False})
+    keeping.below(town, "trend", lambda: _trend_page(town, question, weeks))
+
+
+def _trend_page(town: Town, question: Filter, weeks: pd.DataFrame) -> Columns:
+    asked = replace(question, start=weeks["week"].iloc[0], end=question.end or town.as_of)
+    return Columns(
+        town, "每周问题数", filter_caption(town, asked), "件", themes.source(town, "每周从图上所写的日期起七天"),
+        date.today(), [f"{week:%m-%d}" for week in weeks["week"]], weeks["reports"].tolist(),
+    )  # fmt: skip
 
 
 def _people(lane_id: str, name: str) -> None:
@@ -254,7 +277,7 @@ def _recent(layer: str, place_id: str) -> None:
     items = "".join(
         f"<li><b>{escape(town.categories.name(r.category))}</b>"
         f'<span class="s-{r.status}">{STATUS.shown(r.status)}</span>'
-        f"<time>{_time(town, r.reported_at)}</time>"
+        f"<time>{moments.shown(town, r.reported_at)}</time>"
         f"<p>{escape(r.description or '')}</p>{_photos(r.photo)}</li>"
         for r in rows.itertuples(index=False)
     )
@@ -262,21 +285,8 @@ def _recent(layer: str, place_id: str) -> None:
 
 
 def _photos(names: object) -> str:
-    if not isinstance(names, str):
-        return ""
-    folder = server.workspace_folder() / "photos"
-    known = [n.strip() for n in names.split("、") if n.strip() and (folder / n.strip()).is_file()]
-    return "".join(
-        f'<img src="cwmap/photos/{escape(n)}" alt="现场照片" loading="lazy">' for n in known
-    )
-
-
-def _time(town: Town, moment: object) -> str:
-    if pd.isna(moment):
-        return ""
-    at = pd.Timestamp(moment)
-    local = (at.tz_localize("UTC") if at.tzinfo is None else at).tz_convert(town.settings.timezone)
-    return f"{local:%Y-%m-%d %H:%M}"
+    listed = names.split("、") if isinstance(names, str) else []
+    return images((name.strip() for name in listed), "现场照片")
 
 
 def _shown(table: str, name: str, value: object) -> str:

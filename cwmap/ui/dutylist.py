@@ -15,7 +15,7 @@ from cwmap.duties.coverage import Coverage
 from cwmap.privacy import masked
 from cwmap.tables import ROLE, UNIT_KIND
 from cwmap.town import Town
-from cwmap.ui import account, frame, state, words
+from cwmap.ui import account, cards, frame, state, words
 
 MOST = 40
 LOADED = {role: ROLE.shown(role) for role in ("cleaner", "grid_officer", "leader")}
@@ -128,8 +128,7 @@ def loads(town: Town) -> None:
 
 def unit_card(town: Town, unit: str, day: date) -> None:
     """The card of one unit: what it is, its people and their five."""
-    with st.container(key="cw-card-close", horizontal=True, horizontal_alignment="right"):
-        st.button("关闭 ✕", key="close-card", type="tertiary", on_click=state.pick, args=(None,))
+    cards.closing()
     frame_of = units.units(town)
     if unit not in frame_of.index:
         st.html('<p class="cw-empty">这个对象已不在数据里，请关闭卡片。</p>')

@@ -14,16 +14,19 @@ import streamlit as st
 from cwmap import figures, units
 from cwmap.colours import CATEGORICAL, STANDING_COLOURS, told_apart
 from cwmap.duties import duties
+from cwmap.filters import Filter
 from cwmap.town import Town
 from cwmap.ui import map as town_map
-from cwmap.ui import scoremap, state
+from cwmap.ui import scoremap
+from cwmap.ui.look import Look
+from cwmap.ui.shown import Key, Shown
 
 _STANDING = dict(zip(duties.WORDS, STANDING_COLOURS["light"].items(), strict=True))
 NOBODY = "没有登记"
 
 
-def painted(town: Town, mode: str, day: date) -> dict[str, Any]:
-    """The map for `CWMap.paint`: a colour for each holder, all lanes of the one in hand outlined."""
+def shown(town: Town, mode: str, day: date, question: Filter, look: Look) -> Shown:
+    """A colour for each holder, all lanes of the one in hand outlined."""
     labels = duties.labels(town, mode, day)
     names = pd.Series([_name(town, mode, label) for label in labels], labels.index)
     codes, ramps = _colours(town, mode, labels)
@@ -31,13 +34,16 @@ def painted(town: Town, mode: str, day: date) -> dict[str, Any]:
     words = list(dict.fromkeys(names[lanes]))
     values = {
         "classes": "".join("-" if k < 0 else chr(48 + k) for k in codes[lanes]), "colours": ramps,
-        "counts": figures.lanes(town, state.question())["reports"].tolist(),
+        "counts": figures.lanes(town, question)["reports"].tolist(),
         "rates": [None] * int(lanes.sum()), "unit": "", "words": words,
         "said": [words.index(name) for name in names[lanes]], "opacity": 0.95, "edge": False,
     }  # fmt: skip
-    chosen = _together(labels)
-    state_of = town_map.classed_state("lanes", values, state.look(), chosen, state.flight(town))
-    return state_of | {"marks": _marks(town, codes, ramps, names, labels)}
+    painted = town_map.classed_state("lanes", values, look, _together(labels, look.picked))
+    marked = painted | {"marks": _marks(town, codes, ramps, names, labels)}
+    key = Key(f"责任：{duties.MODES[mode]}（一色一家）")
+    if mode == "complete":
+        key = Key.of("责任登记", STANDING_COLOURS, list(duties.WORDS.values()))
+    return Shown(f"责任：{duties.MODES[mode]}", marked, key, f"{day:%Y-%m-%d} 在册")
 
 
 def _colours(
@@ -80,9 +86,8 @@ def _name(town: Town, mode: str, label: object) -> str:
     return duties.label_name(town, mode, label) if isinstance(label, str) else NOBODY
 
 
-def _together(labels: pd.Series) -> list[str]:
+def _together(labels: pd.Series, picked: tuple[str, str] | None) -> list[str]:
     """The lane in hand with all lanes of the same holder."""
-    picked = state.look().picked
     unit = "/".join(picked) if picked else ""
     if unit not in labels.index:
         return []

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
-from cwmap.colours import VERDICT_COLOURS
 from cwmap.gaps import catchments
+from cwmap.gaps.asking import Asked
 from cwmap.gaps.facilities import Norms
 from cwmap.gaps.gaps import VERDICTS, Gaps
 from cwmap.gaps.homes import UNITS
 from cwmap.town import Town
-from cwmap.ui import frame, gapmap, gapwords
+from cwmap.ui import cards, frame, gapwords
+from cwmap.ui.choices import theme
+from cwmap.ui.shown import Shown
 
 _TEXT = {
     "gap": "red",
@@ -67,17 +66,16 @@ def _share(value: float) -> str:
     return "—" if np.isnan(value) else f"{value:.0%}"
 
 
-def panel(town: Town, norms: Norms, judged: Gaps) -> None:
+def panel(town: Town, now: Asked) -> None:
     """The card of the area in hand, else all verdicts."""
-    spot = gapwords.spot(judged)
-    if spot:
-        card(town, norms, judged, spot)
+    if now.spot:
+        card(town, now.norms, now.judged, now.spot)
     else:
-        listing(town, judged)
-        basis(judged)
+        listing(now.judged)
+        basis(now.judged)
 
 
-def listing(town: Town, judged: Gaps) -> None:
+def listing(judged: Gaps) -> None:
     """The verdicts, the most urgent first; each a click from its card."""
     unit = UNITS[judged.unit]
     st.html(
@@ -92,7 +90,7 @@ def listing(town: Town, judged: Gaps) -> None:
                 f":{_TEXT[row['verdict']]}[●] {rank}{frame.plain(row['name'])} "
                 f"*{VERDICTS[row['verdict']]}* **{short:,.0f}**",
                 key=f"gap-{at}", width="stretch", type="tertiary",
-                on_click=gapwords.choose_spot, args=(town, row[judged.frame.index.name or "index"]),
+                on_click=gapwords.choose_spot, args=(judged.layer, row[judged.frame.index.name or "index"]),
                 kwargs={"fly": True},
             )  # fmt: skip
     first = judged.urgent.head(1)
@@ -124,10 +122,7 @@ def _next_button(place_id: str, judged: Gaps) -> None:
 def card(town: Town, norms: Norms, judged: Gaps, spot: str) -> None:
     """An area: its sentence, figures, supply, and where the next one belongs."""
     row = judged.frame.loc[spot]
-    with st.container(key="cw-card-close", horizontal=True, horizontal_alignment="right"):
-        st.button(
-            "关闭 ✕", key="close-card", type="tertiary", on_click=gapwords.choose_spot, args=(town, None)
-        )  # fmt: skip
+    cards.closing(gapwords.choose_spot, (judged.layer, None))
     unit = UNITS[judged.unit]
     total = row["total"] or np.nan
     three = "".join(
@@ -183,29 +178,16 @@ def basis(judged: Gaps) -> None:
     )
 
 
-def legend(town: Town, judged: Gaps, classes: pd.Series) -> None:
+def legend(shown: Shown) -> None:
     """What the colours of the cells mean, with their numbers."""
-    counts = classes.value_counts()
-    words = gapmap.WORDS if judged.unit != "side_m" else gapmap.SPACING_WORDS
-    rows = [(c, label, int(counts.get(c, 0))) for c, label in words.items()]
-    tail = (
-        "红色线段：间距超过标准的路段" if judged.unit == "side_m"
-        else f"圈内：步行 {judged.norms[0].limit:,.0f} 米以内（绿实线达标，红虚线未达标）"
-    )  # fmt: skip
-    boxes(judged.facility.name, "按网格", rows, VERDICT_COLOURS, tail)
-
-
-def boxes(
-    title: str, small: str, rows: list[tuple[str, str, int]],
-    ramps: Mapping[str, Mapping[str, str]], tail: str,
-) -> None:  # fmt: skip
-    """A legend: class, words, number of cells."""
-    ramp: Mapping[str, Any] = ramps["dark" if st.context.theme.type == "dark" else "light"]
+    assert shown.key
+    codes = shown.state["cells"]["classes"]
     items = "".join(
-        f'<li><i style="background:{ramp[c]}"></i>{escape(label)}<span>{number:,}</span></li>'
-        for c, label, number in rows
+        f'<li><i style="background:{dark if theme() == "dark" else light}"></i>{escape(label)}'
+        f"<span>{codes.count(str(at)):,}</span></li>"
+        for at, (light, dark, label) in enumerate(shown.key.classes)
     )
     st.html(
-        f'<div class="cw-legend cw-gap-legend"><b>{escape(title)}</b><small>{escape(small)}</small>'
-        f'<ul class="cw-classes">{items}</ul><p>{escape(tail)}</p></div>'
+        f'<div class="cw-legend cw-gap-legend"><b>{escape(shown.key.title)}</b><small>按网格</small>'
+        f'<ul class="cw-classes">{items}</ul><p>{escape(shown.note)}</p></div>'
     )

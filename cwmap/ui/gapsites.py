@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -9,8 +10,8 @@ import streamlit as st
 
 from cwmap import figures
 from cwmap.gaps import siting, spacing
-from cwmap.gaps.facilities import Norm, Norms
-from cwmap.gaps.gaps import Gaps
+from cwmap.gaps.asking import Asked
+from cwmap.gaps.facilities import Norm
 from cwmap.gaps.homes import UNITS
 from cwmap.gaps.siting import Placed, Proposal
 from cwmap.town import Town
@@ -19,67 +20,79 @@ from cwmap.ui import frame, gapwords, state, words
 _STRETCHES = 40
 
 
-def number(norms: Norms) -> int:
-    """How many new sites are asked for."""
-    given = words.given("number") or ""
-    return min(max(int(given), 1), gapwords.MOST_SITES) if given.isdecimal() else norms.sites
+@dataclass(frozen=True)
+class Plans:
+    """best: where the next ones serve most; own: the plan that the moved pins make, if any was moved."""
+
+    best: Proposal
+    own: Placed | None
+
+    @property
+    def shown(self) -> Placed:
+        """The plan on the map."""
+        return self.own or self.best.placed
 
 
-def proposal(town: Town, norms: Norms, judged: Gaps, norm: Norm) -> Proposal:
-    """The best sites, in the area in hand or anywhere."""
-    return siting.proposal(
-        town, norms, judged.facility.kind, sites=number(norms), norm_key=norm.key,
-        area_id=gapwords.spot(judged), layer=judged.layer,
+def plans(town: Town, now: Asked, norm: Norm) -> Plans:
+    """The best sites in the area in hand or anywhere, and what moved pins make of them."""
+    best = siting.proposal(
+        town, now.norms, now.facility.kind, sites=_number(now), norm_key=norm.key,
+        area_id=now.spot, layer=now.judged.layer,
     )  # fmt: skip
+    return Plans(best, _moved(town, now, norm, best))
 
 
-def moved(town: Town, norms: Norms, judged: Gaps, norm: Norm, best: Proposal) -> Placed | None:
-    """The plan that the pins make where they were moved, None as long as none was."""
-    head, _, tail = (words.given("pins") or "").partition("|")
+def _number(now: Asked) -> int:
+    """How many new sites are asked for."""
+    given = now.words.get("number") or ""
+    return min(max(int(given), 1), gapwords.MOST_SITES) if given.isdecimal() else now.norms.sites
+
+
+def _moved(town: Town, now: Asked, norm: Norm, best: Proposal) -> Placed | None:
+    head, _, tail = (now.words.get("pins") or "").partition("|")
     try:
         places = [
             (float(lon), float(lat)) for lat, _, lon in (p.partition(",") for p in tail.split(";"))
         ]
     except ValueError:
         return None
-    if head != _of(norms, judged, norm) or len(places) != len(best.placed.frame):
+    if head != _of(now, norm) or len(places) != len(best.placed.frame):
         return None
     if not np.isfinite(places).all() or (np.abs(places) > [180, 90]).any():
         return None
-    return siting.place(town, norms, judged.facility, norm, places)
+    return siting.place(town, now.norms, now.facility, norm, places)
 
 
-def _of(norms: Norms, judged: Gaps, norm: Norm) -> str:
+def _of(now: Asked, norm: Norm) -> str:
     """Which plan the pins of an address belong to."""
-    return f"{judged.facility.kind}.{norm.key}.{number(norms)}.{gapwords.spot(judged) or ''}"
+    return f"{now.facility.kind}.{norm.key}.{_number(now)}.{now.spot or ''}"
 
 
-def move(norms: Norms, judged: Gaps, norm: Norm, plan: Placed, told: str) -> None:
+def move(now: Asked, norm: Norm, plan: Placed, told: str) -> None:
     """Take a pin that was moved: `told` as 2@33.39,104.92."""
     which, _, at = told.partition("@")
     places = [f"{row.lat:.6f},{row.lon:.6f}" for row in plan.frame.itertuples()]
     if which.isdecimal() and 1 <= int(which) <= len(places):
         places[int(which) - 1] = at
-        words.choose("pins", f"{_of(norms, judged, norm)}|{';'.join(places)}")
+        words.choose("pins", f"{_of(now, norm)}|{';'.join(places)}")
 
 
-def panel(
-    town: Town, norms: Norms, judged: Gaps, norm: Norm, best: Proposal, own: Placed | None
-) -> None:
+def panel(town: Town, now: Asked, norm: Norm, plans: Plans) -> None:
     """How many, where, what each adds; beside it the plan of the moved pins."""
-    spot = gapwords.spot(judged)
+    judged, spot, best, own = now.judged, now.spot, plans.best, plans.own
     where = judged.frame.loc[spot, "name"] if spot else "全镇"
     st.html(
         f'<h3 class="cw-h">{escape(judged.facility.name)}：下一处放在哪里<small>{escape(where)}</small></h3>'
     )
-    st.session_state["w-number"] = number(norms)
+    st.session_state["w-number"] = _number(now)
     st.slider(
         "新增几处", 1, gapwords.MOST_SITES, key="w-number", format="%d 处", label_visibility="collapsed",
         on_change=lambda: words.choose("number", str(st.session_state["w-number"])),
     )  # fmt: skip
     if spot:
         st.button(
-            f"只在{frame.plain(where)}里选 ✕", key="w-anywhere", on_click=gapwords.choose_spot, args=(town, None)
+            f"只在{frame.plain(where)}里选 ✕", key="w-anywhere", on_click=gapwords.choose_spot,
+            args=(judged.layer, None),
         )  # fmt: skip
     if best.placed.frame.empty:
         st.html('<p class="cw-empty">再增加也服务不到更多人：备选点能到的地方都已有达标设施。</p>')
@@ -89,7 +102,7 @@ def panel(
         st.html('<p class="cw-hint">拖动图上的图钉，方案二随即算出</p>')
     else:
         st.button("图钉放回算出的位置", key="w-back", on_click=words.choose, args=("pins", None))
-    st.html(_by_place(town, norms, judged, norm, best.placed, own))
+    st.html(_by_place(town, now, norm, plans))
     st.html(
         f'<p class="cw-empty">{escape(best.said)}。</p><p class="cw-fine">{escape(norm.said)}</p>'
     )
@@ -116,13 +129,12 @@ def _table(best: Placed, own: Placed | None) -> str:
     return f'<table class="cw-plans"><tr><th></th>{head}</tr>{rows}<tr class="sum"><th>合计</th>{total}</tr></table>'
 
 
-def _by_place(
-    town: Town, norms: Norms, judged: Gaps, norm: Norm, best: Placed, own: Placed | None
-) -> str:
+def _by_place(town: Town, now: Asked, norm: Norm, plans: Plans) -> str:
     """The share served in each area: now, and with either plan, where it changes."""
+    judged, own = now.judged, plans.own
     shares = [
-        siting.shares_after(town, norms, judged.facility, norm, judged.layer, plan)
-        for plan in (None, best, *([own] if own else []))
+        siting.shares_after(town, now.norms, now.facility, norm, judged.layer, plan)
+        for plan in (None, plans.best.placed, *([own] if own else []))
     ]
     heads = ["现在", "方案一", *(["方案二"] if own else [])]
     changed = [i for i in judged.frame.index if any(s[i] - shares[0][i] > 5e-4 for s in shares[1:])]
@@ -136,11 +148,11 @@ def _by_place(
     return f'<table class="cw-plans"><tr><th>达标服务</th>{head}</tr>{rows}</table>' if rows else ""
 
 
-def stretches(town: Town, norms: Norms, judged: Gaps) -> None:
+def stretches(town: Town, now: Asked) -> None:
     """Where bins are missing along the lanes: the longest stretches, with the number to add."""
-    facility = judged.facility
-    found = spacing.spacing(town, norms, facility)
-    told = spacing.evidence(town, facility, state.question())
+    facility = now.facility
+    found = spacing.spacing(town, now.norms, facility)
+    told = spacing.evidence(town, facility, now.question)
     st.html(
         f'<h3 class="cw-h">{escape(facility.name)}：缺 {found.add:,} 处'
         f"<small>{len(found.stretches):,} 段间距超标</small></h3>"

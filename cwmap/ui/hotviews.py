@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from html import escape
-from typing import Any
 
 import streamlit as st
 
 from cwmap.errors import CwmapError
+from cwmap.filters import Filter
 from cwmap.town import Town
+from cwmap.trends import hotspots
+from cwmap.trends.emerging import emerging
+from cwmap.ui import legend, multiples, overtime, pairing, spotlist, state
 from cwmap.ui import map as town_map
-from cwmap.ui import multiples, overtime, pairing, spotlist, state
-from cwmap.ui.choices import asked, choices
+from cwmap.ui.choices import Choices, asked, choices
+from cwmap.ui.look import Look
+from cwmap.ui.shown import Shown
+from cwmap.ui.view import View
 
 
-def _nothing() -> None:
-    pass
+def shown(town: Town, question: Filter, now: Choices, look: Look) -> Shown:
+    """The map of a view, for whoever shows it elsewhere. CwmapError where it cannot be had."""
+    if now.view == "change":
+        found = emerging(town, question, now.method)
+        return overtime.shown(
+            town, found, hotspots.asked(town, question, now.method), now.method.units, look
+        )
+    if now.view == "compare":
+        return _density(town, hotspots.asked(town, question, now.method), look)
+    if now.view == "pair":
+        pair = pairing.answer(town, question, now)
+        if pair is None:
+            raise CwmapError("所选条件下不到两类问题；请放宽时间或状态。")
+        return pairing.shown(town, pair, look, now.spot)
+    return spotlist.shown(town, spotlist.answer(town, question, now.method), look, now.spot)
 
 
-@dataclass(frozen=True)
-class View:
-    """painted: for `CWMap.paint`; picked: a click on (layer, id); the rest draws."""
-
-    painted: dict[str, Any]
-    panel: Callable[[], object]
-    legend: Callable[[], None]
-    picked: Callable[[str, str], None] = lambda _layer, _place: None
-    over: Callable[[], None] = _nothing
+def _density(town: Town, question: Filter, look: Look) -> Shown:
+    return legend.shown(town, question, replace(look, surface="heat", picked=None))
 
 
 def view(town: Town) -> View:
@@ -37,26 +48,32 @@ def view(town: Town) -> View:
         return _VIEWS[choices().view](town)
     except CwmapError as error:
         said = f'<p class="cw-empty">{escape(str(error))}</p>'
-        return View(town_map.bare_state(state.look()), lambda: st.html(said), _nothing)
+        return View(_bare(), lambda: st.html(said), _nothing)
+
+
+def _shown(town: Town) -> Shown:
+    return shown(town, state.question(), choices(), state.look())
+
+
+def _bare() -> Shown:
+    return Shown("热点", town_map.bare_state(state.look()), None)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _now(town: Town) -> View:
-    found = spotlist.answer(town)
-    ids = spotlist.chosen_ids(found)
+    found = spotlist.answer(town, state.question(), choices().method)
     return View(
-        town_map.hotspot_state(found.found, state.look(), ids, state.flight(town)),
-        lambda: spotlist.listing(found), lambda: spotlist.legend(found.found),
+        _shown(town), lambda: spotlist.listing(found), lambda: spotlist.legend(found.found),
         lambda layer, place: spotlist.picked(found, layer, place),
     )  # fmt: skip
 
 
 def _change(town: Town) -> View:
-    found = overtime.changes(town)
-    layer = choices().method.units
-    painted = town_map.trend_state(
-        town, found, layer, asked(town), state.look(), state.flight(town)
-    )  # fmt: skip
-    return View(painted, lambda: overtime.classes(found), lambda: overtime.legend(town, found))
+    found = emerging(town, state.question(), choices().method)
+    return View(_shown(town), lambda: overtime.classes(found), lambda: overtime.legend(town, found))
 
 
 def _rhythm(town: Town) -> View:
@@ -64,12 +81,10 @@ def _rhythm(town: Town) -> View:
 
 
 def _compare(town: Town) -> View:
-    look = replace(state.look(), surface="heat", picked=None)
-    shown = multiples.panels(town, asked(town), look.bandwidth_m)
+    panels = multiples.panels(town, asked(town), state.look().bandwidth_m)
     return View(
-        town_map.paint_state(town, asked(town), look, state.flight(town)),
-        lambda: multiples.told(town, shown), lambda: multiples.scale(town, shown),
-        over=lambda: multiples.draw(town, shown),
+        _shown(town), lambda: multiples.told(town, panels), lambda: multiples.scale(town, panels),
+        over=lambda: multiples.draw(town, panels),
     )  # fmt: skip
 
 
@@ -77,16 +92,13 @@ def _pair(town: Town) -> View:
     """Its panel stands even where its answer cannot be had: the two kinds are chosen there."""
     problem, found = "", None
     try:
-        found = pairing.answer(town)
+        found = pairing.answer(town, state.question(), choices())
     except CwmapError as error:
         problem = str(error)
     if found is None:
-        painted = town_map.bare_state(state.look())
-        return View(painted, lambda: pairing.panel(town, None, problem), _nothing)
-    ids = pairing.chosen_ids(found)
+        return View(_bare(), lambda: pairing.panel(town, None, problem), _nothing)
     return View(
-        town_map.pair_state(found, pairing.COLOURS, state.look(), ids, state.flight(town)),
-        lambda: pairing.panel(town, found), lambda: pairing.legend(found),
+        _shown(town), lambda: pairing.panel(town, found), lambda: pairing.legend(found),
         lambda _layer, place: pairing.picked(found, place),
     )  # fmt: skip
 

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from cwmap import figures
+from cwmap.captions import filter_caption
 from cwmap.colours import RAMPS, even_breaks
 from cwmap.filters import Filter
 from cwmap.town import Town
 from cwmap.ui import state
 from cwmap.ui.look import OVERLAYS, SURFACES, Look
-from cwmap.ui.map import UNITS, place_values
+from cwmap.ui.map import UNITS, paint_state, place_values
+from cwmap.ui.shown import Key, Shown
 
 TITLES = {"heat": "问题密度", "lanes": "巷道问题率", "cells": "网格问题率"}
+
+
+def shown(town: Town, question: Filter, look: Look) -> Shown:
+    """The map of a surface, with what its colours mean."""
+    painted, said = paint_state(town, question, look), filter_caption(town, question)
+    if look.surface == "none":
+        return Shown("问题点位" if "reports" in look.show else "底图", painted, None, said)
+    steps, note = _scale(town, question, look)
+    words = [f"不到 {steps[0]:g}", *(f"{step:g}" for step in steps)] if steps else []
+    key = Key.of(f"{TITLES[look.surface]}（{UNITS[look.surface]}）", RAMPS, words)
+    return Shown(TITLES[look.surface], painted, key, said, note)
 
 
 def draw(town: Town) -> None:
@@ -47,17 +61,8 @@ def swatches(town: Town, question: Filter, look: Look) -> str:
     """The legend of a surface as HTML: its unit, its classes, and how it was made."""
     if look.surface == "none":
         return ""
-    if look.surface == "heat":
-        density = figures.heat(town, question, look.bandwidth_m)
-        steps = even_breaks(float(np.max(density, initial=0.0)))
-        width = look.bandwidth_m or figures.bandwidths_m(town)[2]
-        note = f"核密度：四次核，带宽 {width} 米，栅格 {town.heat_grid.pixel_m:.0f} 米"
-        counted = int(np.isfinite(town.reports.x[town.selected(town.view(question))]).sum())
-    else:
-        table = (figures.lanes if look.surface == "lanes" else figures.cells)(town, question)
-        steps = place_values(table, look.surface)["steps"]
-        note = "每百米巷道的问题数" if look.surface == "lanes" else "每公顷网格的问题数"
-        counted = int(table["reports"].sum())
+    steps, note = _scale(town, question, look)
+    counted = _counted(town, question, look)
     start, end = question.start or town.first_day, question.end or town.as_of
     note = f"{note}；{start} 至 {end} 计入 {counted:,} 件"
     title = f"<b>{TITLES[look.surface]}</b>"
@@ -67,6 +72,28 @@ def swatches(town: Town, question: Filter, look: Look) -> str:
         f'<div class="cw-legend">{title}<small>{UNITS[look.surface]}</small>'
         f"{ramp(steps)}<p>{note}</p></div>"
     )
+
+
+def _scale(town: Town, question: Filter, look: Look) -> tuple[list[float], str]:
+    """Steps of the colours of a surface, and how its numbers are made."""
+    if look.surface == "heat":
+        density = figures.heat(town, question, look.bandwidth_m)
+        width = look.bandwidth_m or figures.bandwidths_m(town)[2]
+        kernel = f"核密度：四次核，带宽 {width} 米，栅格 {town.heat_grid.pixel_m:.0f} 米"
+        return even_breaks(float(np.max(density, initial=0.0))), kernel
+    note = "每百米巷道的问题数" if look.surface == "lanes" else "每公顷网格的问题数"
+    return place_values(_table(town, question, look), look.surface)["steps"], note
+
+
+def _counted(town: Town, question: Filter, look: Look) -> int:
+    """Reports that a surface counts."""
+    if look.surface == "heat":
+        return int(np.isfinite(town.reports.x[town.selected(town.view(question))]).sum())
+    return int(_table(town, question, look)["reports"].sum())
+
+
+def _table(town: Town, question: Filter, look: Look) -> pd.DataFrame:
+    return (figures.lanes if look.surface == "lanes" else figures.cells)(town, question)
 
 
 def ramp(steps: list[float]) -> str:

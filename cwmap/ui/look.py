@@ -21,6 +21,11 @@ class Look:
     bandwidth_m: int | None = None
     picked: tuple[str, str] | None = None
 
+    @property
+    def lane(self) -> list[str]:
+        """The lane that is picked, if it is one."""
+        return [self.picked[1]] if self.picked and self.picked[0] == "lanes" else []
+
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> Look:
         """From a link; words that mean nothing are left out."""

@@ -6,12 +6,13 @@ whose one element hands a state to `CWMap.paint` (static/map.js), which recolour
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import folium
 import numpy as np
@@ -22,16 +23,26 @@ from jinja2 import Template
 from streamlit_folium import st_folium
 
 from cwmap import figures
-from cwmap.colours import RAMPS, SPOT_COLOURS, TREND_COLOURS, breaks, classes
+from cwmap.colours import (
+    RAMPS,
+    SPOT_COLOURS,
+    TREND_COLOURS,
+    breaks,
+    classes,
+    even_breaks,
+    heat_png,
+)
 from cwmap.filters import Filter
 from cwmap.town import Town
 from cwmap.trends.emerging import LABELS as TRENDS
 from cwmap.trends.emerging import Emerging
 from cwmap.trends.hotspots import LABELS, Hotspots
 from cwmap.trends.together import WHERE, Together
+from cwmap.ui import keeping, state
 from cwmap.ui.assets import asset_url, localize
 from cwmap.ui.look import Look
 from cwmap.ui.scene import scene_script
+from cwmap.ui.shown import Shown, State
 from cwmap.writers.symbology import RATES
 
 HEIGHT_PX = 720
@@ -87,12 +98,10 @@ def base_map(town: Town, *, served: bool = True) -> folium.Map:
     return m
 
 
-def paint_state(
-    town: Town, question: Filter, look: Look, fly: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def paint_state(town: Town, question: Filter, look: Look) -> State:
     """What a filter changes on the map, for `CWMap.paint`: a few kilobytes for any number of reports."""
     query = {**question.to_query(), "rev": str(town.revision)}
-    state: dict[str, Any] = {
+    painted: State = {
         "show": [*look.show],
         "surface": look.surface != "none",
         "colours": RAMPS,
@@ -101,36 +110,32 @@ def paint_state(
         "lanes": {"classes": ""},  # drawn by the base map; here only to be pointed at
         "reports": {"query": urlencode(query)} if "reports" in look.show else None,
         "chosen": None,
-        "fly": fly,
     }
     if look.picked and look.picked[0] != "reports":
-        state["chosen"] = {"layer": look.picked[0], "ids": [look.picked[1]]}
+        painted["chosen"] = {"layer": look.picked[0], "ids": [look.picked[1]]}
     if look.surface == "cells":
-        state["cells"] = place_values(figures.cells(town, question), "cells")
-        state["lanes"] = None  # the cells are to be pointed at
+        painted["cells"] = place_values(figures.cells(town, question), "cells")
+        painted["lanes"] = None  # the cells are to be pointed at
     else:
         values = place_values(figures.lanes(town, question), "lanes")
-        state["lanes"] = values if look.surface == "lanes" else {**values, "classes": ""}
+        painted["lanes"] = values if look.surface == "lanes" else {**values, "classes": ""}
     if look.surface == "heat":
         query |= {"bandwidth": str(look.bandwidth_m or figures.bandwidths_m(town)[2])}
-        state["heat"] = {"query": urlencode(query), "bounds": heat_bounds(town)}
-    return state
+        painted["heat"] = {"query": urlencode(query), "bounds": heat_bounds(town)}
+    return painted
 
 
-def hotspot_state(
-    found: Hotspots, look: Look, chosen: Sequence[str], fly: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def hotspot_state(found: Hotspots, look: Look, chosen: Sequence[str]) -> State:
     """The map of hot and cold units, for `CWMap.paint`; `chosen`: ids of the spot in hand."""
     units = found.units
     values = _classed(units["confirmed"], units["reports"], SPOT_COLOURS, LABELS)
     values |= {"rates": units["expected"].round(1).tolist(), "unit": "件（按全镇平均应有）"}
-    return classed_state(found.method.units, values, look, chosen, fly)
+    return classed_state(found.method.units, values, look, chosen)
 
 
 def pair_state(
-    found: Together, colours: Mapping[str, Mapping[str, str]], look: Look, chosen: Sequence[str],
-    fly: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    found: Together, colours: Mapping[str, Mapping[str, str]], look: Look, chosen: Sequence[str]
+) -> State:
     """The map of two kinds together; `colours`: theme → class of `cwmap.trends.together.WHERE` → colour."""
     units = found.units
     total = units["first"] + units["second"]
@@ -140,31 +145,27 @@ def pair_state(
         [name, units[column].tolist()]
         for name, column in zip(found.names, ("first", "second"), strict=True)
     ]
-    return classed_state(found.found[0].method.units, values, look, chosen, fly)
+    return classed_state(found.found[0].method.units, values, look, chosen)
 
 
-def bare_state(look: Look) -> dict[str, Any]:
-    """The map without anything judged."""
-    nothing = {"classes": ""}
-    return classed_state("lanes", nothing, look, (), None)
+def bare_state(look: Look, chosen: Sequence[str] = ()) -> State:
+    """The map without anything judged; `chosen`: lanes to be outlined."""
+    return classed_state("lanes", {"classes": ""}, look, chosen)
 
 
-def trend_state(
-    town: Town, found: Emerging, layer: str, question: Filter, look: Look,
-    fly: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:  # fmt: skip
+def trend_state(town: Town, found: Emerging, layer: str, question: Filter, look: Look) -> State:
     """The map of change: units by their class, and the heat of each period on one scale to play."""
     values = _classed(found.units["trend"], found.cube.counts.sum(axis=1), TREND_COLOURS, TRENDS)
-    state = classed_state(layer, values, look, (), fly)
+    painted = classed_state(layer, values, look, ())
     frames = periods(found, question)
     if not frames:
-        return state
+        return painted
     width = look.bandwidth_m or figures.bandwidths_m(town)[2]
     words = {
         "bandwidth": str(width), "top": f"{highest(town, frames, width):.6g}",
         "rev": str(town.revision),
     }  # fmt: skip
-    return state | {
+    return painted | {
         "series": {
             "bounds": heat_bounds(town),
             "frames": [
@@ -215,15 +216,12 @@ def _classed(
     }
 
 
-def classed_state(
-    layer: str, values: dict[str, Any], look: Look, chosen: Sequence[str],
-    fly: Mapping[str, Any] | None,
-) -> dict[str, Any]:  # fmt: skip
+def classed_state(layer: str, values: dict[str, Any], look: Look, chosen: Sequence[str]) -> State:
     """The map of one layer by given classes, without the reports; `chosen`: ids to be outlined."""
-    painted: dict[str, Any] = {"cells": None, "lanes": None, layer: values}
+    painted: State = {"cells": None, "lanes": None, layer: values}
     return {
         "show": [w for w in look.show if w != "reports"], "surface": True, "colours": RAMPS,
-        "heat": None, **painted, "reports": None, "fly": fly,
+        "heat": None, **painted, "reports": None,
         "chosen": {"layer": layer, "ids": list(chosen)} if chosen else None,
     }  # fmt: skip
 
@@ -246,25 +244,47 @@ def place_values(table: pd.DataFrame, layer: str) -> dict[str, Any]:
     }
 
 
+def unserved(town: Town, painted: State, theme: str) -> State:
+    """The same map without anything that would be asked of the server later: its heat is inside.
+
+    The single reports, which the map asks for by its window, are left out.
+    """
+    heat = painted["heat"]
+    if heat:
+        words = dict(parse_qsl(heat["query"]))
+        density = figures.heat(town, Filter.from_query(words), float(words["bandwidth"]))
+        steps = even_breaks(float(density.max(initial=0.0)))
+        image = base64.b64encode(heat_png(density, steps, theme)).decode()
+        heat = heat | {"data": f"data:image/png;base64,{image}"}
+    return painted | {"heat": heat, "reports": None}
+
+
 def heat_bounds(town: Town) -> list[list[float]]:
     """South-west and north-east corner of the heat image, in degrees."""
     west, south, east, north = figures.heat_extent(town)
     return [[south, west], [north, east]]
 
 
-def draw(
-    town: Town, state: Mapping[str, Any], on_pick: Callable[[str, str], None]
-) -> None:  # fmt: skip
-    """Put the map on the page. `on_pick(layer, id)` is called before the rerun that a click causes."""
+def draw(town: Town, shown: Shown, on_pick: Callable[[str, str], None]) -> None:
+    """Put the map on the page, and go where it was last told to go.
+
+    `on_pick(layer, id)` is called before the rerun that a click causes.
+    """
 
     def picked() -> None:
         answer = (st.session_state.get("map") or {}).get("picked")
-        if answer:
-            on_pick(str(answer["layer"]), str(answer["id"]))
+        if not answer:
+            return
+        layer, told = str(answer["layer"]), str(answer["id"])
+        if layer == keeping.PICTURE:
+            keeping.ask(told)
+        else:
+            on_pick(layer, told)
 
     paint = folium.FeatureGroup(name="paint")
-    paint.add_child(Call("paint", state))
+    paint.add_child(Call("paint", shown.state | {"fly": state.flight(town)}))
     st_folium(
         base_map(town), key="map", height=HEIGHT_PX, use_container_width=True,
         feature_group_to_add=paint, returned_objects=[], on_change=picked,
     )  # fmt: skip
+    keeping.offer(town, shown)

@@ -184,7 +184,7 @@ def _fields(desk: Desk, draft: _Draft, number: int, told: Told | None) -> None:
         max_chars=300, height=68, placeholder=told.sentence if told else "", on_change=write,
         args=("sentence",),
     )  # fmt: skip
-    if step.kind == "view" and step.page not in ("tasks", "assessment"):  # they have their own
+    if step.kind == "view" and step.page not in agenda.OWN_FIGURES:
         st.multiselect(
             "数字（至多两个）", list(FIGURES), list(step.figures), max_selections=2,
             key=f"plan-{number}-figures", format_func=FIGURES.__getitem__, placeholder="选择",

@@ -10,11 +10,12 @@ from cwmap.town import Town
 
 
 def local(town: Town, moment: Any) -> pd.Timestamp:
-    """A moment (naive UTC) on the town's clock, without a zone; NaT stays NaT."""
+    """A moment (naive: UTC) on the town's clock, without a zone; NaT stays NaT."""
     at = pd.Timestamp(moment)
     if pd.isna(at):
         return at
-    return at.tz_localize("UTC").tz_convert(town.settings.timezone).tz_localize(None)
+    known = at.tz_localize("UTC") if at.tzinfo is None else at
+    return known.tz_convert(town.settings.timezone).tz_localize(None)
 
 
 def utc(town: Town, moment: Any) -> pd.Timestamp:

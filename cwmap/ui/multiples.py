@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from html import escape
 from urllib.parse import urlencode
 
@@ -11,10 +12,13 @@ import streamlit as st
 from cwmap import figures
 from cwmap.captions import filter_caption
 from cwmap.colours import even_breaks
+from cwmap.drawing import themes
+from cwmap.drawing.panels import Panels
+from cwmap.drawing.sheet import Heat, Sheet
 from cwmap.filters import Filter
 from cwmap.town import Town
 from cwmap.trends.together import kind_name
-from cwmap.ui import choices, frame, legend, state
+from cwmap.ui import choices, frame, keeping, legend, state
 from cwmap.ui.outline import COLOURS, outline_url
 
 USUAL, MOST = 4, 6
@@ -99,6 +103,7 @@ def told(town: Town, shown: list[Panel]) -> None:
     else:
         hint = f"默认是问题最多的 {len(shown)} 类；在左侧“问题类别”里选 2 到 6 类，就比这几类。"
     st.html(f'<p class="cw-hint">{hint}点一幅图只看那一类。</p>')
+    keeping.below(town, "multiples", lambda: _page(town, shown))
     most = max(shown[0].reports, 1)
     rows = "".join(
         f"<li><b>{escape(panel.name)}</b><span>{panel.reports:,}</span>"
@@ -106,6 +111,22 @@ def told(town: Town, shown: list[Panel]) -> None:
         for panel in shown
     )
     st.html(f'<ul class="cw-kinds">{rows}</ul>')
+
+
+def _page(town: Town, shown: list[Panel]) -> Panels:
+    """All panels on one page, on the scale that they have on the screen."""
+    width = state.look().bandwidth_m or figures.bandwidths_m(town)[2]
+    steps = tuple(even_breaks(max(panel.peak for panel in shown)))
+    sheets = tuple(
+        Sheet(
+            town, f"{panel.name} {panel.reports:,} 件", "", "", "", date.today(),
+            heat=Heat(figures.heat(town, panel.question, width), steps),
+        )
+        for panel in shown
+    )  # fmt: skip
+    caption = filter_caption(town, replace(choices.asked(town), category=()))
+    source = themes.source(town, f"核密度，四次核，带宽 {width} 米，各图同一色标")
+    return Panels(town, "各类问题在哪里最密", caption, "件/公顷", source, date.today(), sheets)
 
 
 def _where(town: Town, panel: Panel) -> str:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from html import escape
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from cwmap import figures
+from cwmap.captions import filter_caption
 from cwmap.colours import TREND_COLOURS, even_breaks
+from cwmap.drawing import themes
+from cwmap.drawing.chart import Matrix
 from cwmap.errors import CwmapError
+from cwmap.filters import Filter
 from cwmap.town import Town
 from cwmap.trends import effect
-from cwmap.trends.emerging import LABELS, Emerging, emerging
+from cwmap.trends.emerging import LABELS, Emerging
 from cwmap.trends.rhythm import WEEKDAYS, Rhythm, rhythm
-from cwmap.ui import cards, spotlist, state
+from cwmap.ui import cards, keeping, spotlist, state
 from cwmap.ui.choices import UNITS, VIEWS, asked, choices, choose
 from cwmap.ui.legend import ramp
-from cwmap.ui.map import highest, periods
+from cwmap.ui.look import Look
+from cwmap.ui.map import highest, periods, trend_state
+from cwmap.ui.shown import Key, Shown
 
 MEANINGS = {
     "new": "只有最近一期成为热点", "consecutive": "最近连续几期都是热点，以前不是",
@@ -39,9 +46,14 @@ def switch() -> None:
     )  # fmt: skip
 
 
-def changes(town: Town) -> Emerging:
-    """The classes of change of the filter in force."""
-    return emerging(town, state.question(), choices().method)
+def shown(town: Town, found: Emerging, question: Filter, units: str, look: Look) -> Shown:
+    """The map of change; `question`: with patrols only where that was chosen, as the densities are."""
+    words = [LABELS[c] for c in TREND_COLOURS["light"]]
+    return Shown(
+        "变化类型", trend_state(town, found, units, question, look),
+        Key.of("变化类型", TREND_COLOURS, words), filter_caption(town, question),
+        "时空热点：各期 Getis–Ord Gi*，Mann–Kendall 检验走势",
+    )  # fmt: skip
 
 
 def classes(found: Emerging) -> None:
@@ -78,6 +90,7 @@ def week(town: Town) -> None:
     found = rhythm(town, question)
     st.html('<h3 class="cw-h">一周里什么时候上报最多<small>件/天</small></h3>')
     _matrix(found)
+    keeping.below(town, "rhythm", lambda: _matrix_page(town, question, found))
     st.html(f'<p class="cw-hint">{escape(found.caption)}</p>')
     st.html('<h3 class="cw-h">每周清理之后</h3>')
     st.session_state.setdefault("w-weekdays", [1, 4])
@@ -112,6 +125,14 @@ def _sentence(ask: Callable[[], effect.Effect]) -> None:
     st.html(
         f'<div class="cw-card cw-spot now"><p class="said">{escape(found.sentence)}</p>{notes}</div>'
     )
+
+
+def _matrix_page(town: Town, question: Filter, found: Rhythm) -> Matrix:
+    return Matrix(
+        town, "一周里什么时候上报最多", filter_caption(town, question), "件/天",
+        themes.source(town, "每个星期几、每小时平均每天的上报数"), date.today(),
+        list(WEEKDAYS), [f"{hour} 时" for hour in range(24)], found.per_day,
+    )  # fmt: skip
 
 
 def _matrix(found: Rhythm) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import timedelta
+from datetime import date, timedelta
 from html import escape
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from cwmap import photos, server, units
+from cwmap import server, units
 from cwmap.assessment import revisits, sampling
 from cwmap.assessment.sampling import Sample
 from cwmap.colours import CATEGORICAL
@@ -20,18 +20,19 @@ from cwmap.tables import UNIT_KIND
 from cwmap.town import Town
 from cwmap.ui import frame, scorelist, scoremap, state
 from cwmap.ui import map as town_map
+from cwmap.ui.pictures import images
+from cwmap.ui.shown import Key, Shown, State
 from cwmap.workbook import write_sheet
 
 USUAL_KINDS = ("market", "compound_none", "lane", "channel")
 USUAL_STOPS, MOST_STOPS = 12, 60
+_ROUTE, _SAMPLE = "数字是先后次序；虚线为直线，不是走法", "数字是抽样清单的序号"
 
 
-def _bare(town: Town) -> dict[str, Any]:
-    picked = state.look().picked
-    chosen = [picked[1]] if picked and picked[0] == "lanes" else []
-    return town_map.classed_state(
-        "lanes", {"classes": ""}, state.look(), chosen, state.flight(town)
-    )
+def _marked(title: str, said: str, painted: State, note: str) -> Shown:
+    """The bare map with marks of one colour."""
+    look = state.look()
+    return Shown(title, town_map.bare_state(look, look.lane) | painted, Key(note), said)
 
 
 def _marks(
@@ -56,18 +57,23 @@ def route(town: Town) -> pd.DataFrame:
     """The plan for tomorrow, of the kinds and number that were chosen."""
     kinds = st.session_state.get("w-revisit-kinds", list(USUAL_KINDS))
     number = st.session_state.get("w-revisit-number", USUAL_STOPS)
-    day = scorelist.last_inspected(town) + timedelta(days=1)
-    return revisits.plan(town, scorelist.rules(), day, number, kinds or list(USUAL_KINDS))
+    return revisits.plan(
+        town, scorelist.rules(), _tomorrow(town), number, kinds or list(USUAL_KINDS)
+    )
 
 
-def painted(town: Town, stops: pd.DataFrame) -> dict[str, Any]:
+def shown(town: Town, stops: pd.DataFrame) -> Shown:
     """The map of the route."""
     numbers = [str(n) for n in stops["order"]]
-    way = stops[["lat", "lon"]].round(6).to_numpy().tolist()
-    return _bare(town) | {
+    painted = {
         "marks": _marks(town, stops, stops["reasons"].tolist(), numbers),
-        "route": way,
+        "route": stops[["lat", "lon"]].round(6).to_numpy().tolist(),
     }
+    return _marked("复查路线", f"{_tomorrow(town):%Y-%m-%d}", painted, _ROUTE)
+
+
+def _tomorrow(town: Town) -> date:
+    return scorelist.last_inspected(town) + timedelta(days=1)
 
 
 def listing(town: Town, stops: pd.DataFrame) -> None:
@@ -114,18 +120,18 @@ def _download(table: pd.DataFrame, name: str, town: Town) -> None:
 
 def legend(town: Town) -> None:
     """What the route is."""
-    day = scorelist.last_inspected(town) + timedelta(days=1)
     st.html(
-        f'<div class="cw-legend"><b>复查路线</b><small>{day:%Y-%m-%d}</small>'
-        "<p>数字是先后次序；虚线为直线，不是走法</p></div>"
+        f'<div class="cw-legend"><b>复查路线</b><small>{_tomorrow(town):%Y-%m-%d}</small>'
+        f"<p>{_ROUTE}</p></div>"
     )
 
 
-def models_painted(town: Town) -> dict[str, Any]:
+def models_shown(town: Town) -> Shown:
     """The map of the demonstration points."""
     rows = revisits.demonstrations(town)
     said = [UNIT_KIND.shown(kind) for kind in rows["kind"]]
-    return _bare(town) | {"marks": _marks(town, rows, said, ["样"] * len(rows))}
+    painted = {"marks": _marks(town, rows, said, ["样"] * len(rows))}
+    return _marked("样板点位", f"{len(rows)} 处", painted, "样：样板点位")
 
 
 def models(town: Town) -> None:
@@ -140,17 +146,11 @@ def models(town: Town) -> None:
 
 
 def _model(row: dict[str, Any]) -> str:
-    folder = server.workspace_folder()
     sides = []
     for word, text in (("整治前", row["photo_before"]), ("整治后", row["photo_after"])):
         names = split_words(text) if isinstance(text, str) else ()
-        images = "".join(
-            f'<img src="cwmap/photos/{escape(n)}" alt="{word}" loading="lazy">'
-            for n in names if photos.path(folder, n)
-        )  # fmt: skip
-        sides.append(
-            f"<figure><figcaption>{word}</figcaption>{images or '<small>没有照片</small>'}</figure>"
-        )
+        shown = images(names, word) or "<small>没有照片</small>"
+        sides.append(f"<figure><figcaption>{word}</figcaption>{shown}</figure>")
     home = row["community"] if isinstance(row["community"], str) else ""
     return (
         f"<li><b>{escape(row['name'])}</b> <span>{escape(home)}</span>"
@@ -169,12 +169,13 @@ def sample(town: Town) -> Sample:
     return sampling.draw(town, sizes, int(st.session_state.get("w-seed", 1)))
 
 
-def sample_painted(town: Town, drawn: Sample) -> dict[str, Any]:
+def sample_shown(town: Town, drawn: Sample) -> Shown:
     """The map of the places drawn, where they are units."""
     known = units.units(town)
     rows = drawn.frame[drawn.frame["id"].isin(known.index)].drop_duplicates("id").set_index("id")
     numbers = [str(n) for n in rows["order"]]
-    return _bare(town) | {"marks": _marks(town, rows, rows["label"].tolist(), numbers)}
+    painted = {"marks": _marks(town, rows, rows["label"].tolist(), numbers)}
+    return _marked("模拟检查抽样", drawn.city, painted, _SAMPLE)
 
 
 def sampled(town: Town, drawn: Sample) -> None:
@@ -197,4 +198,4 @@ def sampled(town: Town, drawn: Sample) -> None:
 
 def sample_legend() -> None:
     """What the marks are."""
-    st.html('<div class="cw-legend"><b>模拟检查</b><p>数字是抽样清单的序号</p></div>')
+    st.html(f'<div class="cw-legend"><b>模拟检查</b><p>{_SAMPLE}</p></div>')

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 from html import escape
 
 import folium
 from branca.element import Element
 
-from cwmap import figures
 from cwmap.captions import SYNTHETIC, filter_caption
-from cwmap.colours import even_breaks, heat_png
 from cwmap.filters import Filter
 from cwmap.town import Town
 from cwmap.ui.assets import standalone_html
 from cwmap.ui.legend import swatches
 from cwmap.ui.look import Look
-from cwmap.ui.map import Call, base_map, paint_state
+from cwmap.ui.map import Call, base_map, paint_state, unserved
 
 _STYLE = """<style>
 .cw-saved{position:fixed;z-index:900;left:14px;padding:10px 16px;border-radius:10px;color:#22292d;
@@ -35,13 +32,7 @@ body{font-family:"PingFang SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif}
 def saved_map(town: Town, question: Filter, look: Look) -> str:
     """One HTML page with the map as it is looked at, its title, filter, date and legend."""
     m = base_map(town, served=False)
-    state = paint_state(town, question, look)
-    state["reports"] = None  # they come from the server
-    if look.surface == "heat":
-        density = figures.heat(town, question, look.bandwidth_m)
-        image = heat_png(density, even_breaks(float(density.max())), "light")
-        state["heat"]["data"] = f"data:image/png;base64,{base64.b64encode(image).decode()}"
-    m.add_child(Call("paint", state))
+    m.add_child(Call("paint", unserved(town, paint_state(town, question, look), "light")))
     figure = m.get_root()
     assert isinstance(figure, folium.Figure)
     badge = f'<em class="badge">{SYNTHETIC}</em>' if town.settings.synthetic else ""

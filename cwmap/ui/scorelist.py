@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from cwmap import photos, server, units
+from cwmap import server, units
 from cwmap.assessment import assessment, fairness, rewards, scoring, visits
 from cwmap.assessment.assessment import Period
 from cwmap.assessment.rewards import Rewards
@@ -20,7 +20,8 @@ from cwmap.privacy import masked
 from cwmap.store import column
 from cwmap.tables import INSPECTIONS, UNIT_KIND
 from cwmap.town import Town
-from cwmap.ui import frame, state, words
+from cwmap.ui import cards, frame, state, words
+from cwmap.ui.pictures import images
 
 MOST = 40
 Step = Literal["day", "week", "month"]
@@ -182,8 +183,7 @@ def look_at(unit: str) -> None:
 
 def card(town: Town, unit: str, period: Period, ranking: pd.DataFrame) -> None:
     """One unit: its score, how sure, and every visit with every point."""
-    with st.container(key="cw-card-close", horizontal=True, horizontal_alignment="right"):
-        st.button("关闭 ✕", key="close-card", type="tertiary", on_click=state.pick, args=(None,))
+    cards.closing()
     known = units.units(town)
     if unit not in known.index:
         st.html('<p class="cw-empty">这个对象已不在数据里，请关闭卡片。</p>')
@@ -247,7 +247,6 @@ def _pictures(ids: list[str]) -> dict[str, tuple[str, str]]:
     """Note and photos of inspections."""
     if not ids:
         return {}
-    folder = server.workspace_folder()
     rows = server.open_keeper().workspace.read(
         "inspections",
         ["inspection_id", "note", "photo"],
@@ -256,11 +255,7 @@ def _pictures(ids: list[str]) -> dict[str, tuple[str, str]]:
     found = {}
     for row in rows.itertuples(index=False):
         names = split_words(row.photo) if isinstance(row.photo, str) else ()
-        images = "".join(
-            f'<img src="cwmap/photos/{escape(n)}" alt="检查照片" loading="lazy">'
-            for n in names if photos.path(folder, n)
-        )  # fmt: skip
-        found[row.inspection_id] = (row.note or "", images)
+        found[row.inspection_id] = (row.note or "", images(names, "检查照片"))
     return found
 
 

@@ -12,14 +12,14 @@ from cwmap import units
 from cwmap.colours import SCORE_COLOURS, SCORE_STEPS
 from cwmap.town import Town
 from cwmap.ui import map as town_map
-from cwmap.ui import state
-from geo.coordinates import to_wgs84
+from cwmap.ui.look import Look
+from cwmap.ui.shown import Key, Shown
 
 UNSEEN = "本期没有检查"
 
 
-def painted(town: Town, ranking: pd.DataFrame) -> dict[str, Any]:
-    """The map for `CWMap.paint`: lanes filled, other units as marks; `ranking` as of the assessment."""
+def shown(town: Town, ranking: pd.DataFrame, title: str, when: str, look: Look) -> Shown:
+    """Lanes filled, other units as marks; `ranking` as of the assessment, `when`: its period."""
     lanes = town.layers["lanes"].index
     scores = ranking["score"]
     mine = scores.reindex("lanes/" + lanes)
@@ -31,10 +31,9 @@ def painted(town: Town, ranking: pd.DataFrame) -> dict[str, Any]:
         "rates": [None] * len(mine), "unit": "", "words": spoken,
         "said": [spoken.index(s) for s in said], "opacity": 0.95, "edge": False,
     }  # fmt: skip
-    picked = state.look().picked
-    chosen = [picked[1]] if picked and picked[0] == "lanes" else []
-    painted = town_map.classed_state("lanes", values, state.look(), chosen, state.flight(town))
-    return painted | {"marks": marks(town, ranking)}
+    painted = town_map.classed_state("lanes", values, look, look.lane)
+    key = Key.of(f"得分（不着色的{UNSEEN}）", SCORE_COLOURS, list(_names().values()))
+    return Shown(title, painted | {"marks": marks(town, ranking)}, key, when, "检查得分，满分 100")
 
 
 def marks(town: Town, ranking: pd.DataFrame) -> list[dict[str, Any]]:
@@ -57,9 +56,8 @@ def marks(town: Town, ranking: pd.DataFrame) -> list[dict[str, Any]]:
 
 def degrees(town: Town, mine: pd.Index) -> tuple[list[float], list[float]]:
     """Latitude and longitude of a point in each of these units."""
-    centre = units.centres(town).loc[mine]
-    lon, lat = to_wgs84(centre["x"].to_numpy(), centre["y"].to_numpy(), town.settings.crs)
-    return np.round(lat, 6).tolist(), np.round(lon, 6).tolist()
+    centre = units.centres(town).loc[mine].round(6)
+    return centre["lat"].tolist(), centre["lon"].tolist()
 
 
 def classes(scores: pd.Series) -> list[int]:

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 from cwmap.assessment import assessment, bulletin
 from cwmap.assessment.assessment import Period
 from cwmap.town import Town
 from cwmap.ui import bulletins, inspecting, revisiting, rulebook, scorelist, scoremap, state
+from cwmap.ui.view import View
 
 VIEWS = {
     "week": "周评比", "day": "督导通报", "month": "月奖惩", "fair": "公平", "revisit": "复查", "model": "样板",
     "sample": "抽样", "enter": "填报", "rules": "细则",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class View:
-    """painted: for `CWMap.paint`; the rest draws."""
-
-    painted: dict[str, Any]
-    panel: Callable[[], None]
-    legend: Callable[[], None]
 
 
 def view(town: Town, name: str) -> View:
@@ -45,9 +35,8 @@ def _scored(
         else:
             panel()
 
-    return View(
-        scoremap.painted(town, ranking), beside, lambda: scoremap.legend(title, period.label)
-    )
+    shown = scoremap.shown(town, ranking, title, period.label, state.look())
+    return View(shown, beside, lambda: scoremap.legend(title, period.label))
 
 
 def _week(town: Town) -> View:
@@ -75,41 +64,39 @@ def _fair(town: Town) -> View:
 def _revisit(town: Town) -> View:
     route = revisiting.route(town)
     return View(
-        revisiting.painted(town, route), lambda: revisiting.listing(town, route),
+        revisiting.shown(town, route), lambda: revisiting.listing(town, route),
         lambda: revisiting.legend(town),
     )  # fmt: skip
 
 
 def _model(town: Town) -> View:
     return View(
-        revisiting.models_painted(town), lambda: revisiting.models(town), revisiting.models_legend
+        revisiting.models_shown(town), lambda: revisiting.models(town), revisiting.models_legend
     )
 
 
 def _sample(town: Town) -> View:
     drawn = revisiting.sample(town)
     return View(
-        revisiting.sample_painted(town, drawn), lambda: revisiting.sampled(town, drawn),
+        revisiting.sample_shown(town, drawn), lambda: revisiting.sampled(town, drawn),
         revisiting.sample_legend,
     )  # fmt: skip
 
 
 def _enter(town: Town) -> View:
-    period = assessment.week_of(scorelist.day(town))
-    ranking = assessment.ranking(town, scorelist.rules(), period)
-    return View(
-        scoremap.painted(town, ranking), lambda: inspecting.form(town),
-        lambda: scoremap.legend("本周得分", period.label),
-    )  # fmt: skip
+    return _this_week(town, lambda: inspecting.form(town))
 
 
 def _rules(town: Town) -> View:
-    period = assessment.week_of(scorelist.day(town))
+    return _this_week(town, rulebook.draw)
+
+
+def _this_week(town: Town, panel: Callable[[], None]) -> View:
+    """The week's scores beside something else."""
+    period, title = assessment.week_of(scorelist.day(town)), "本周得分"
     ranking = assessment.ranking(town, scorelist.rules(), period)
-    return View(
-        scoremap.painted(town, ranking), rulebook.draw,
-        lambda: scoremap.legend("本周得分", period.label),
-    )  # fmt: skip
+    shown = scoremap.shown(town, ranking, title, period.label, state.look())
+    return View(shown, panel, lambda: scoremap.legend(title, period.label))
 
 
 _VIEWS: dict[str, Callable[[Town], View]] = {

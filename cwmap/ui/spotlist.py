@@ -8,19 +8,23 @@ from typing import Any
 import streamlit as st
 
 from cwmap import server
+from cwmap.captions import filter_caption
 from cwmap.colours import SPOT_COLOURS
+from cwmap.filters import Filter
 from cwmap.town import Town
-from cwmap.trends.hotspots import Hotspots
+from cwmap.trends.hotspots import Hotspots, Method
 from cwmap.trends.spots import Spot, Spots, spots
 from cwmap.ui import frame, state
 from cwmap.ui.choices import NEIGHBOURHOODS, UNITS, choices, choose, decide
+from cwmap.ui.look import Look
+from cwmap.ui.map import hotspot_state
+from cwmap.ui.shown import Key, Shown
 
 MOST = 12
 
 
-def answer(town: Town) -> Spots:
-    """The hot spots of the filter in force; asked once for a filter and a method."""
-    question, method = state.question(), choices().method
+def answer(town: Town, question: Filter, method: Method) -> Spots:
+    """The hot spots of a filter; asked once for a filter and a method."""
     return town.kept(
         ("spots", question, method), lambda: spots(town, question, method, _duties())
     )  # fmt: skip
@@ -33,12 +37,6 @@ def _duties() -> Any:
 def chosen(found: Spots) -> Spot | None:
     """The spot that the viewer looks at."""
     return next((s for s in found.items if choices().spot in s.unit_ids), None)
-
-
-def chosen_ids(found: Spots) -> tuple[str, ...]:
-    """The units of the spot in hand."""
-    now = chosen(found)
-    return now.unit_ids if now else ()
 
 
 def _choose(spot: Spot | None, units: str) -> None:
@@ -142,6 +140,18 @@ def _sources(spot: Spot) -> str:
         f'<i class="cw-share" style="width:{48 * number / most:.0f}%"></i><b>{number:,}</b></div>'
         for name, number in spot.sources
     )
+
+
+def shown(town: Town, found: Spots, look: Look, spot: str | None) -> Shown:
+    """The map of hot and cold units; `spot`: a unit of the one in hand."""
+    of = found.found
+    chosen = next((s.unit_ids for s in found.items if spot in s.unit_ids), ())
+    words = [f"{c[-2:]}%" for c in SPOT_COLOURS["light"]]
+    note = "，".join(("Getis–Ord Gi*", of.choices["检验"], of.choices["校正"]))
+    return Shown(
+        "热点", hotspot_state(of, look, chosen), Key.of("问题明显偏多（红）、偏少（蓝）的把握", SPOT_COLOURS, words),
+        filter_caption(town, of.question), note,
+    )  # fmt: skip
 
 
 def legend(found: Hotspots) -> None:

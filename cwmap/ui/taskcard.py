@@ -20,16 +20,17 @@ from cwmap.tables import STATE
 from cwmap.tasks import steps, tasks
 from cwmap.tasks.steps import ACTIONS, Action
 from cwmap.town import Town
-from cwmap.ui import account, frame, moments, state, tasklist
+from cwmap.ui import account, cards, frame, moments, tasklist
+from cwmap.ui.pictures import images
 
 _DERIVED = {"report": "上报", "import": "导入更新"}
+NO_PHOTO = '<p class="cw-empty">没有照片</p>'
 _STEPS = ("reported", "accepted", "dispatched", "handling", "checking", "closed")
 
 
 def card(town: Town, task_id: str) -> None:
     """All about one task."""
-    with st.container(key="cw-card-close", horizontal=True, horizontal_alignment="right"):
-        st.button("关闭 ✕", key="close-card", type="tertiary", on_click=state.pick, args=(None,))
+    cards.closing()
     row = _row(town, task_id)
     if row is None:
         st.html('<p class="cw-empty">这件任务已不在数据里，请关闭卡片。</p>')
@@ -90,23 +91,16 @@ def _progress(now: str) -> str:
 
 def _photos(before: object, past: pd.DataFrame) -> None:
     """Before and after, side by side."""
-    folder = server.workspace_folder()
     after = [name for text in past["photo"] if isinstance(text, str) for name in split_words(text)]
     first = split_words(before) if isinstance(before, str) else ()
-    sides = [
-        (word, [n for n in names if photos.path(folder, n)])
-        for word, names in (("整改前", first), ("整改后", after))
-    ]
-    if not any(names for _, names in sides):
+    sides = {
+        word: images(names, f"{word}照片") for word, names in (("整改前", first), ("整改后", after))
+    }
+    if not any(sides.values()):
         return
     boxes = "".join(
-        f"<figure><figcaption>{word}</figcaption>"
-        + "".join(
-            f'<img src="cwmap/photos/{escape(n)}" alt="{word}照片" loading="lazy">' for n in names
-        )
-        + ("" if names else '<p class="cw-empty">没有照片</p>')
-        + "</figure>"
-        for word, names in sides
+        f"<figure><figcaption>{word}</figcaption>{shown or NO_PHOTO}</figure>"
+        for word, shown in sides.items()
     )
     st.html(f'<div class="cw-card cw-sides">{boxes}</div>')
 

@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from cwmap import figures, server
+from cwmap.captions import filter_caption
 from cwmap.colours import STANDING_COLOURS
 from cwmap.filters import Filter
 from cwmap.tables import STATE
@@ -21,6 +22,8 @@ from cwmap.tasks.tasks import GREEN, LIGHTS, NO_LIGHT, RED, YELLOW
 from cwmap.town import Town
 from cwmap.ui import frame, moments, state, words
 from cwmap.ui import map as town_map
+from cwmap.ui.look import Look
+from cwmap.ui.shown import Key, Shown
 
 LISTS = {
     "red": "红灯", "yellow": "黄灯", "green": "绿灯", "checking": "待核查", "new": "待派遣", "back": "退回返工",
@@ -33,6 +36,7 @@ _STATES = {
     "closed": ("closed",),
 }  # fmt: skip
 _STANDING = {RED: "bad", YELLOW: "fair", GREEN: "good"}
+_NAMES = {"good": "都在期限内", "fair": "有快到期的", "bad": "有超期的"}
 WHOLE_TOWN = "全部单位"
 MOST = 60
 
@@ -71,9 +75,9 @@ def units(town: Town) -> None:
     words.select("unit", _units(town), "主办单位")
 
 
-def painted(town: Town, mine: str | None) -> dict[str, Any]:
-    """The map for `CWMap.paint`: lanes by their worst light, and the tasks in hand as points."""
-    lit = tasks.on_lanes(town, state.question(), mine, rules(town))
+def shown(town: Town, mine: str | None, question: Filter, look: Look) -> Shown:
+    """Lanes by their worst light, and the tasks in hand as points; `mine`: of one unit."""
+    lit = tasks.on_lanes(town, question, mine, rules(town))
     worst = np.select([lit["red"] > 0, lit["yellow"] > 0, lit["green"] > 0], [2, 1, 0], -1)
     order = list(STANDING_COLOURS["light"])
     said = [f"红灯 {r} · 黄灯 {y} · 绿灯 {g}" for r, y, g in lit.to_numpy().tolist()]
@@ -84,15 +88,17 @@ def painted(town: Town, mine: str | None) -> dict[str, Any]:
         "counts": lit.sum(axis=1).tolist(), "rates": [None] * len(lit), "unit": "",
         "words": spoken, "said": [spoken.index(s) for s in said], "opacity": 0.95, "edge": False,
     }  # fmt: skip
-    chosen = _lane_in_hand(town)
-    painted = town_map.classed_state("lanes", values, state.look(), chosen, state.flight(town))
-    query = {**state.question().to_query(), "status": "open,assigned", "rev": str(town.revision)}
-    return painted | {"reports": {"query": urlencode(query)}}
+    painted = town_map.classed_state("lanes", values, look, _lane_in_hand(town, look.picked))
+    query = {**question.to_query(), "status": "open,assigned", "rev": str(town.revision)}
+    return Shown(
+        "任务", painted | {"reports": {"query": urlencode(query)}},
+        Key.of("巷道的任务", STANDING_COLOURS, list(_NAMES.values())),
+        f"{mine or WHOLE_TOWN} · {filter_caption(town, question)}", "每条巷道取最急的一件",
+    )  # fmt: skip
 
 
-def _lane_in_hand(town: Town) -> list[str]:
+def _lane_in_hand(town: Town, picked: tuple[str, str] | None) -> list[str]:
     """The lane that was clicked, or that of the task in hand."""
-    picked = state.look().picked
     if not picked or picked[0] == "lanes":
         return [picked[1]] if picked else []
     at = np.flatnonzero(town.reports.ids == picked[1])
@@ -222,14 +228,13 @@ def span(hours: float) -> str:
 def legend(town: Town, mine: str | None) -> None:
     """What the colours of the lanes mean."""
     lit = tasks.on_lanes(town, state.question(), mine, rules(town))
-    names = {"good": "都在期限内", "fair": "有快到期的", "bad": "有超期的"}
     numbers = {
         "bad": lit["red"] > 0, "fair": (lit["red"] == 0) & (lit["yellow"] > 0),
         "good": (lit["red"] == 0) & (lit["yellow"] == 0) & (lit["green"] > 0),
     }  # fmt: skip
     boxes = "".join(
         f'<span><i class="cw-{key}" style="--light:{colour}"></i>'
-        f"<em>{names[key]} {int(numbers[key].sum()):,} 条</em></span>"
+        f"<em>{_NAMES[key]} {int(numbers[key].sum()):,} 条</em></span>"
         for key, colour in STANDING_COLOURS["light"].items()
     )
     settings = town.settings

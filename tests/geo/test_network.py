@@ -8,24 +8,13 @@ from hypothesis import strategies as st
 from scipy.spatial import KDTree
 
 from geo.network import Network
-
-WUDU = np.array([492_000.0, 3_694_000.0])  # where the town lies in its projected system
+from tests.geo.streets import WUDU, lattice
 
 
 def scribble(rng, number, size=100.0):
     """Lines that cross each other and themselves anyhow."""
     corners = [WUDU + rng.uniform(0, size, (rng.integers(2, 6), 2)) for _ in range(number)]
     return [shapely.LineString(xy) for xy in corners]
-
-
-def lattice(rng, side=5, size=100.0):
-    """Streets along a bent grid that share their vertices, some of them missing."""
-    place = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=2) * size
-    place = WUDU + place + rng.uniform(-0.3, 0.3, place.shape) * size
-    steps = [*place[:, :-1].reshape(-1, 2), *place[:-1].reshape(-1, 2)]
-    ends = [*place[:, 1:].reshape(-1, 2), *place[1:].reshape(-1, 2)]
-    pairs = zip(steps, ends, strict=True)
-    return [shapely.LineString([a, b]) for a, b in pairs if rng.random() < 0.8]
 
 
 def parts(network):
@@ -63,7 +52,7 @@ def test_crossings_are_those_of_shapely(seed, number):
 )  # fmt: skip
 def test_order_and_direction_of_lines_change_nothing(seed, crossings, join, barred):
     rng = np.random.default_rng(seed)
-    lines = lattice(rng) + scribble(rng, 3)
+    lines = lattice(rng, 0.8) + scribble(rng, 3)
     barriers = [shapely.LineString(WUDU + rng.uniform(0, 400, (3, 2)))] if barred else []
     order = rng.permutation(len(lines))
     turned = [lines[i].reverse() if rng.random() < 0.5 else lines[i] for i in order]
@@ -134,7 +123,7 @@ def test_a_link_never_reaches_a_bridge_from_below_nor_over_a_river():
 @given(seed=st.integers(0, 2**32), width=st.sampled_from([0.0, 5.0, 60.0]))
 def test_barriers_leave_what_lies_outside(seed, width):
     rng = np.random.default_rng(seed)
-    lines = lattice(rng)
+    lines = lattice(rng, 0.8)
     bridges = rng.random(len(lines)) < 0.2
     line = shapely.LineString(WUDU + rng.uniform(-50, 450, (3, 2)))
     river = line.buffer(width) if width else line

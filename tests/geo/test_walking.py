@@ -14,19 +14,9 @@ from hypothesis import strategies as st
 import geo.walking
 from geo.network import Network
 from geo.walking import component_of, nearest, nearest_of_nodes, pairs, snap, straight_line
+from tests.geo.streets import WUDU, lattice
 
 SHARED = Path(os.environ.get("CWMAP_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
-WUDU = np.array([492_000.0, 3_694_000.0])  # where the town lies in its projected system
-
-
-def lattice(rng, side=5, size=100.0):
-    """Streets along a bent grid that share their vertices, some of them missing."""
-    place = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=2) * size
-    place = WUDU + place + rng.uniform(-0.3, 0.3, place.shape) * size
-    steps = [*place[:, :-1].reshape(-1, 2), *place[:-1].reshape(-1, 2)]
-    ends = [*place[:, 1:].reshape(-1, 2), *place[1:].reshape(-1, 2)]
-    pairs = zip(steps, ends, strict=True)
-    return [shapely.LineString([a, b]) for a, b in pairs if rng.random() < 0.6]
 
 
 def tobler_min(a, b, height):
@@ -93,7 +83,7 @@ def table_of(graph, number):
 @given(seed=st.integers(0, 2**32), hilly=st.booleans(), chunk=st.sampled_from([1, 4_000_000]))
 def test_costs_are_those_of_networkx(seed, hilly, chunk):
     rng = np.random.default_rng(seed)
-    lines = lattice(rng)
+    lines = lattice(rng, 0.6)
     # Some points on vertices and on lines, several on one line, some too far away.
     free = WUDU + rng.uniform(-100, 500, (15, 2))
     some = lines[int(rng.integers(len(lines)))]
@@ -157,7 +147,7 @@ def test_costs_are_those_of_networkx(seed, hilly, chunk):
 @given(seed=st.integers(0, 2**32))
 def test_order_of_lines_and_points_changes_no_distance(seed):
     rng = np.random.default_rng(seed)
-    lines = lattice(rng)
+    lines = lattice(rng, 0.6)
     x, y = (WUDU + rng.integers(0, 9, (12, 2)) * 50.0).T  # with equals among them
     first = Network.build(lines)
     one = pairs(first, snap(first, x, y, 80), snap(first, x, y, 80), 400).dense()

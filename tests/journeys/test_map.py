@@ -227,14 +227,14 @@ def test_unplaced_reports_are_listed(served: Served, new_screen: OpenScreen) -> 
     assert "placed=unplaced" in screen.page.url
 
 
-def test_meeting_mode(served: Served, new_screen: OpenScreen) -> None:
-    """Only the map, its figures and its legend, larger; then everything again."""
+def test_only_the_map(served: Served, new_screen: OpenScreen) -> None:
+    """The map, its figures and its legend, larger; then everything again."""
     screen = new_screen(served, 1280, 720).open()
     page, frame = screen.page, screen.map
     panels = [page.locator(f".st-key-cw-{name}") for name in ("left", "right", "top")]
     figure = page.locator(".cw-metric b").first
     size = figure.bounding_box()
-    frame.get_by_role("button", name="会议模式").click()
+    frame.get_by_role("button", name="只看地图").click()
     for panel in panels:
         panel.wait_for(state="hidden")
     for name in (".cw-metric", ".cw-legend"):
@@ -243,10 +243,10 @@ def test_meeting_mode(served: Served, new_screen: OpenScreen) -> None:
     assert size
     assert larger
     assert larger["height"] > 1.5 * size["height"]
-    frame.get_by_role("button", name="会议模式").click()
+    frame.get_by_role("button", name="只看地图").click()
     for panel in panels:
         panel.wait_for(state="visible")
-    frame.get_by_role("button", name="会议模式").click()
+    frame.get_by_role("button", name="只看地图").click()
     panels[0].wait_for(state="hidden")
     page.keyboard.press("Escape")
     for panel in panels:

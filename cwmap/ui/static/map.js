@@ -28,6 +28,7 @@
     plus: icon('<path d="M12 5v14M5 12h14"/>'), minus: icon('<path d="M5 12h14"/>'),
     home: icon('<path d="M4 11 12 4l8 7v9h-5v-6H9v6H4z"/>'),
     screen: icon('<path d="M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5"/>'),
+    picture: icon('<path d="M4 5h16v14H4z"/><path d="m4 16 5-5 4 4 3-3 4 4"/><circle cx="15.5" cy="9" r="1"/>'),
     theme: icon('<circle cx="12" cy="12" r="8"/><path d="M12 4a8 8 0 0 1 0 16z" fill="currentColor"/>'),
   };
 
@@ -457,6 +458,14 @@
     return wide ? { paddingTopLeft: [330, 120], paddingBottomRight: [360, 40] } : { padding: [16, 16] };
   };
 
+  /* west,south,east,north of what is seen between the panels. */
+  CW.prototype.seen = function () {
+    const { paddingTopLeft: a, paddingBottomRight: b, padding: p } = this.padding();
+    const size = this.map.getSize(), corner = L.point(a || p), other = size.subtract(L.point(b || p));
+    return L.latLngBounds(this.map.containerPointToLatLng(corner), this.map.containerPointToLatLng(other))
+      .toBBoxString();
+  };
+
   CW.prototype.restoreView = function () {
     const host = outer();
     const at = host && new URLSearchParams(host.location.search).get("at");
@@ -504,7 +513,8 @@
         button(ICONS.plus, "放大", () => cw.map.zoomIn()), button(ICONS.minus, "缩小", () => cw.map.zoomOut()),
         button(ICONS.home, "回到全镇", () => cw.fly({ home: true })));
       if (outer()) {
-        box.append(button(ICONS.screen, "会议模式：只看地图，全屏", () => cw.meeting()),
+        box.append(button(ICONS.screen, "只看地图：全屏，再按或 Esc 恢复", () => cw.meeting()),
+          button(ICONS.picture, "存成图片", () => cw.pick("picture", cw.moved ? cw.seen() : "")),
           button(ICONS.theme, "深色／浅色", () => cw.switchTheme()));
       }
       L.DomEvent.disableClickPropagation(box);

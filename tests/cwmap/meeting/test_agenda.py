@@ -18,7 +18,7 @@ from cwmap import figures
 from cwmap.assessment import assessment
 from cwmap.errors import CwmapError
 from cwmap.filters import Filter
-from cwmap.gaps import gaps
+from cwmap.gaps import asking, gaps
 from cwmap.meeting import agenda, telling
 from cwmap.meeting.agenda import FIGURES, KINDS, PAGES, Agenda, Step
 from cwmap.meeting.desk import Desk
@@ -124,7 +124,7 @@ def test_a_broken_file_is_a_sentence(
         ({"kind": "spot-9"}, "第 1 步的内容“spot-9”不认识"),
         ({"address": "data"}, "第 1 步的地址不是带地图的页面"),
         ({"address": "map?from=2026-13-01"}, "第 1 步的筛选有误"),
-        ({"address": "hotspots?view=pair"}, "现状、节律"),
+        ({"address": "hotspots?view=compare"}, "现状、变化、节律、叠加"),
         ({"title": "长" * 61}, "第 1 步的 title 应为 60 字以内"),
         ({"figures": ["reports", "open", "closed"]}, "至多两项"),
         ({"figures": ["passwords"]}, "可用：reports"),
@@ -162,7 +162,7 @@ def test_a_view_moves_on_with_the_records(demo_town: Town) -> None:
     "link",
     [
         "http://x/data", "http://x/reports?from=2026-01-01", "../../etc/passwd", "map?category=没有的",
-        "map?from=x", "http://x/hotspots?view=change", "http://x/assessment?view=rules",
+        "map?from=x", "http://x/hotspots?view=compare", "http://x/assessment?view=rules",
     ],
 )  # fmt: skip
 def test_a_link_that_shows_no_map(demo_town: Town, link: str) -> None:
@@ -254,6 +254,22 @@ def test_the_gap_is_that_of_its_page(desk: Desk, month: Filter) -> None:
     concerned = f"{judged.concerned['P01']:,.0f}"
     assert f"涉及 {concerned} 人" in told.sentence
     assert values(told) == [concerned, f"{first['nearest_m']:,.0f}"]
+
+
+def test_a_view_of_the_gaps_says_what_its_page_does(desk: Desk, month: Filter) -> None:
+    step = agenda.viewed(desk.town, "http://x/gaps?kind=toilet&by=communities&weight=20")
+    norms = asking.weighed(desk.norms, {"weight": "20"})
+    judged = gaps.gaps(desk.town, norms, "toilet", month, None, "communities")
+    first = str(judged.urgent.index[0])
+    told = telling.tell(desk, step)
+    assert told.sentence == judged.frame.loc[first, "reason"]
+    last = str(judged.frame.index[-1])
+    other = telling.tell(desk, replace(step, address=f"{step.address}&spot={last}"))
+    assert other.sentence == judged.frame.loc[last, "reason"]
+    assert values(other)[0] == f"{judged.concerned[last]:,.0f}"
+    bins = telling.tell(desk, agenda.viewed(desk.town, "gaps?kind=bin"))
+    spaced = gaps.gaps(desk.town, desk.norms, "bin", month)
+    assert values(bins) == [f"{spaced.concerned.loc[spaced.urgent.index[0]]:,.0f}"]
 
 
 def test_the_planners_words_stand_before_ours(desk: Desk) -> None:
