@@ -25,7 +25,7 @@ from cwmap.writers.geofiles import (
     write_parquet,
     write_whole_gpkg,
 )
-from cwmap.writers.geotiff import write_class_geotiff, write_geotiff
+from cwmap.writers.geotiff import class_names, write_class_geotiff, write_geotiff
 from cwmap.writers.kml import write_kml
 from cwmap.writers.layers import (
     LAYERS,
@@ -36,7 +36,7 @@ from cwmap.writers.layers import (
     layer_notes,
 )
 from cwmap.writers.outgoing import Outgoing, as_texts, facts_of
-from cwmap.writers.qgis_style import raster_qml
+from cwmap.writers.qgis_style import classes_qml, raster_qml
 from cwmap.writers.shapefile import encoding_of, write_shapefile
 from cwmap.writers.sheets import write_table
 from cwmap.writers.symbology import symbology
@@ -198,6 +198,8 @@ def _raster(
         part.with_suffix(".qml").write_text(raster_qml(steps, colours), encoding="utf-8")
         in_classes = part.with_name(f"{part.stem}_{CLASSED}.tif")
         write_class_geotiff(in_classes, density, *where, steps, colours)
+        look = classes_qml(class_names(steps), colours)
+        in_classes.with_suffix(".qml").write_text(look, encoding="utf-8")
     step("完成", 1.0)
     beside = f"旁边的 {path.stem}_{CLASSED}.tif 是页面上的分级，带颜色表，任何软件打开都有颜色"
     return Exported("heat", 1, str(path), (*notes, beside))

@@ -8,9 +8,12 @@ Without any network, distances are straight lines times a stated detour factor, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import threading
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +36,10 @@ PIECE_M = 25.0
 _BRIDGE_M = 1.0  # a bridge reaches so far beyond its sides: the two were drawn apart
 _ROAD_M = 4.0  # half the width of a road that is drawn as a line
 _BUILT = "桥"
+
+_MOST_MADE = 2
+_MADE: dict[tuple[Hashable, ...], Walks] = {}
+_MAKING = threading.Lock()
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -119,8 +126,35 @@ def metric(town: Town, layer: str) -> Shapes:
 
 
 def walks(town: Town, norms: Norms) -> Walks:
-    """The town's walking network by these norms; made once, which takes some seconds."""
-    return town.kept(("walks", norms.walk), lambda: _walks(town, norms.walk))
+    """The town's walking network by these norms; made once for the same ground, in some seconds."""
+    return town.kept(("walks", norms.walk), lambda: _known(town, norms.walk))
+
+
+def _known(town: Town, rules: Walk) -> Walks:
+    """That of an earlier revision where the ground is the same: reports come in every day."""
+    key = (rules, _ground(town), *map(_written, (rules.paths, rules.elevation)))
+    with _MAKING:
+        if key not in _MADE:
+            for old in [*_MADE][: len(_MADE) + 1 - _MOST_MADE]:
+                del _MADE[old]
+            _MADE[key] = _walks(town, rules)
+        return _MADE[key]
+
+
+def _ground(town: Town) -> bytes:
+    """What a network is made from, as a digest."""
+    digest = hashlib.sha256(town.settings.crs.encode())
+    for layer, column in (("lanes", "name"), ("backdrop", "kind")):
+        frame = town.layers[layer]
+        for part in (*shapely.to_wkb(frame.geometry.to_numpy(object)), *frame[column]):
+            told = part if isinstance(part, bytes) else str(part).encode()
+            digest.update(len(told).to_bytes(8, "little") + told)
+    return digest.digest()
+
+
+def _written(path: Path | None) -> int:
+    """When a file was last changed, ns; 0 without one."""
+    return path.stat().st_mtime_ns if path and path.exists() else 0
 
 
 def lane_centres(town: Town) -> Shapes:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
 from cwmap import figures, photos
@@ -19,7 +20,7 @@ from cwmap.assessment.assessment import Period
 from cwmap.briefing.parts import Figure, Tone
 from cwmap.captions import filter_caption
 from cwmap.filters import Filter
-from cwmap.gaps import asking, gaps
+from cwmap.gaps import asking, gaps, reach
 from cwmap.gaps.gaps import Gaps
 from cwmap.gaps.homes import UNITS
 from cwmap.meeting import agenda
@@ -28,6 +29,7 @@ from cwmap.meeting.desk import Desk
 from cwmap.tasks import tasks
 from cwmap.town import Town
 from cwmap.trends.spots import Spot
+from geo.coordinates import from_wgs84
 
 MOST_ROWS = 6
 _ORDINALS = "一二三"
@@ -39,7 +41,7 @@ class Told:
 
     page, look: the page whose map it is, and that page's words. question: the filter in force.
     places: layer and ids to outline and to go to; () leaves the whole town in view. facilities: ids
-    to mark, and to have in view too. rows: name, value and tone, a short list. pictures:
+    of those to have in view too. rows: name, value and tone, a short list. pictures:
     name of a photo and what stands over it.
     """
 
@@ -208,7 +210,21 @@ def gap(desk: Desk, question: Filter, _step: Step) -> Told:
     if asked.judged.urgent.empty:
         return _no_gap(told, asked.judged)
     place = str(asked.judged.urgent.index[0])
-    return replace(_of_gap(told, asked.judged, place), places=(asked.judged.layer, (place,)))
+    return replace(
+        _of_gap(told, asked.judged, place), places=(asked.judged.layer, (place,)),
+        facilities=_nearest(desk, asked.judged, place),
+    )  # fmt: skip
+
+
+def _nearest(desk: Desk, judged: Gaps, place: str) -> tuple[str, ...]:
+    """The facility of standard nearest to the middle of a place, as the crow flies: to be in view."""
+    town = desk.town
+    there = reach.stock(town, desk.norms, judged.facility.kind).frame
+    there = there[there["standard"].astype(bool) & np.isfinite(there["x"])]
+    middle = town.layers[judged.layer].geometry[place].centroid
+    x, y = from_wgs84(middle.x, middle.y, town.settings.crs)
+    away_m = np.hypot(there["x"] - x, there["y"] - y)
+    return (str(away_m.idxmin()),) if len(away_m) else ()
 
 
 def _no_gap(told: Told, judged: Gaps) -> Told:

@@ -8,20 +8,16 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from cwmap import figures
 from cwmap.assessment import assessment
-from cwmap.colours import STANDING_COLOURS
 from cwmap.duties import duties
 from cwmap.gaps import asking
 from cwmap.meeting import telling
 from cwmap.meeting.desk import Desk
 from cwmap.meeting.telling import Told
-from cwmap.tables import TABLES
 from cwmap.ui import dutymap, gapmap, hotviews, legend, scoremap, spotlist, tasklist
 from cwmap.ui import map as town_map
 from cwmap.ui.choices import Choices, theme
 from cwmap.ui.look import Look
-from cwmap.ui.scene import FACILITY_ICONS
 from cwmap.ui.shown import Key, Shown, State
 
 Legend = dict[str, Any]
@@ -36,8 +32,6 @@ def shown(desk: Desk, told: Told) -> tuple[State, Legend | None]:
     found = page_of(desk, told)
     painted = town_map.unserved(desk.town, found.state, theme()) | {"fly": None}
     painted |= {"series": None, "chosen": _chosen(told, painted)}
-    if told.facilities:
-        painted["marks"] = [_marks(desk, told)]
     return painted, _legend(found.key)
 
 
@@ -69,19 +63,6 @@ def bounds(desk: Desk, told: Told) -> list[list[float]] | None:
 def _shapes(desk: Desk, layer: str, ids: Sequence[str]) -> gpd.GeoSeries:
     shapes = desk.town.layers[layer].geometry
     return shapes[shapes.index.isin(ids) & shapes.notna()]
-
-
-def _marks(desk: Desk, told: Told) -> dict[str, Any]:
-    """Facilities as marks, with their names."""
-    colour = STANDING_COLOURS["light"]["good"]
-    items = []
-    for place, shape in _shapes(desk, "facilities", told.facilities).items():
-        at = shape.representative_point()
-        kind = desk.town.layers["facilities"]["kind"][place]
-        name = figures.place_name(desk.town, "facilities", str(place))
-        said = TABLES["facilities"]["kind"].shown(kind)
-        items.append([at.y, at.x, 0, name, said, place, FACILITY_ICONS.get(kind, "设")])
-    return {"layer": "facilities", "colours": {"light": [colour], "dark": [colour]}, "items": items}
 
 
 def _chosen(told: Told, painted: State) -> Any:

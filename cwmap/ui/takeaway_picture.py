@@ -16,7 +16,7 @@ from cwmap.town import Town
 from cwmap.ui.outline import outline_url
 from cwmap.writers.geotiff import class_names
 from cwmap.writers.preview import Preview
-from cwmap.writers.symbology import Class
+from cwmap.writers.symbology import Class, Symbology
 from geo.coordinates import transform_geometries
 
 _MOST = 60_000
@@ -35,9 +35,19 @@ def picture(town: Town, found: Preview) -> str:
         f"{''.join(_classes(town, found))}</svg>"
     )
     features = "data:image/svg+xml," + quote(svg, safe="/:=,. ")
-    occur = [c for at, c in enumerate(look.classes) if c.label and (look.index == at).any()]
+    drawn = set(look.index[look.seen(found.sample)])
+    occur = [c for at, c in enumerate(look.classes) if c.label and at in drawn]
     key = [(c.label, _ground(c), c.colour if c.mark else c.edge) for c in occur]
-    return _over_town(town, features, "要素的位置") + _key(key)
+    return _over_town(town, features, "要素的位置") + _key(key) + _part(look)
+
+
+def _part(look: Symbology) -> str:
+    """Which part of features that lie on each other is drawn."""
+    words = list(look.parts[1].values()) if look.parts else []
+    if len(words) < 2:
+        return ""
+    told = f"图上只画{words[0]}；{'、'.join(words[1:])}也在文件里，在 QGIS 的图例里勾选。"
+    return f'<p class="cw-hint">{escape(told)}</p>'
 
 
 def heat_picture(town: Town, density: npt.NDArray[np.float32], steps: list[float]) -> str:
@@ -73,8 +83,9 @@ def _ground(entry: Class) -> str:
 def _classes(town: Town, found: Preview) -> Iterator[str]:
     """Each class as one path of areas, one of lines and one of points."""
     shapes = _in_pixels(town, found.sample.geometry.to_numpy(object))
+    seen = found.look.seen(found.sample)
     for at, entry in enumerate(found.look.classes):
-        mine = shapely.get_parts(shapes[found.look.index == at])
+        mine = shapely.get_parts(shapes[seen & (found.look.index == at)])
         dimension = shapely.get_dimensions(mine)
         areas, lines, points = (mine[dimension == d] for d in (2, 1, 0))
         pale = bool(entry.mark) and not entry.fills

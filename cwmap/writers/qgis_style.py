@@ -21,6 +21,7 @@ GEOMETRIES: tuple[Geometry, ...] = ("point", "line", "polygon")
 _SYMBOL = {"point": "marker", "line": "line", "polygon": "fill"}
 _SUFFIX = {"point": "", "line": "（路段）", "polygon": "（范围）"}
 _RENDERER = {"ranges": "graduatedSymbol", "values": "categorizedSymbol", "one": "singleSymbol"}
+_HEAD = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 _MM_PER_PX = 25.4 / 96
 _FONT = "Microsoft YaHei"
 
@@ -42,13 +43,14 @@ def qml(
         ET.SubElement(aliases, "alias", field=name, name=column.header, index=str(at))
         if column.labels:
             _value_map(ET.SubElement(forms, "field", name=name), column.labels)
-    if len(geometries) == 1:
+    if look.parts:
+        root.append(_parted(look, geometries[0], *look.parts))
+    elif len(geometries) == 1:
         root.append(_renderer(look, geometries[0], fields))
         ET.SubElement(root, "layerGeometryType").text = str(GEOMETRIES.index(geometries[0]))
     else:
         root.append(_rules(look, geometries))
-    head = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-    return head + ET.tostring(root, encoding="unicode")
+    return _HEAD + ET.tostring(root, encoding="unicode")
 
 
 def raster_qml(steps: Sequence[float], colours: Sequence[str]) -> str:
@@ -74,8 +76,22 @@ def raster_qml(steps: Sequence[float], colours: Sequence[str]) -> str:
             shader, "item", value=f"{edge:g}", color=shade, alpha="255" if at else "0",
             label=f"{edge:g} 件/公顷",
         )  # fmt: skip
-    head = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-    return head + ET.tostring(root, encoding="unicode")
+    return _HEAD + ET.tostring(root, encoding="unicode")
+
+
+def classes_qml(names: Sequence[str], colours: Sequence[str]) -> str:
+    """The style of a raster of classes 1, 2, …: without it QGIS lists all 256 bytes."""
+    root = ET.Element("qgis", version="3.16.0", styleCategories="Symbology")
+    renderer = ET.SubElement(
+        ET.SubElement(root, "pipe"), "rasterrenderer", type="paletted", band="1", opacity="1",
+        alphaBand="-1",
+    )  # fmt: skip
+    palette = ET.SubElement(renderer, "colorPalette")
+    for code, (name, colour) in enumerate(zip(names, colours, strict=False), 1):
+        ET.SubElement(
+            palette, "paletteEntry", value=str(code), color=colour, alpha="255", label=name
+        )
+    return _HEAD + ET.tostring(root, encoding="unicode")
 
 
 def store_style(path: Path, table: str, style: str, label: str) -> None:
@@ -132,6 +148,25 @@ def _rules(look: Symbology, geometries: Sequence[Geometry]) -> ET.Element:
                 rules, "rule", symbol=name, key=f"{{{name}}}", label=entry.label + _SUFFIX[geometry],
                 filter=f"geometry_type($geometry)='{geometry.title()}'"
                 f" AND ({look.attribute})='{entry.value}'",
+            )  # fmt: skip
+            symbols.append(_symbol(entry, geometry, name))
+    return root
+
+
+def _parted(
+    look: Symbology, geometry: Geometry, column: str, words: Mapping[str, str]
+) -> ET.Element:
+    """Rules that can be ticked a part at a time; the first part is ticked."""
+    root = ET.Element("renderer-v2", type="RuleRenderer", forceraster="0", symbollevels="0")
+    rules, symbols = ET.SubElement(root, "rules", key="{root}"), ET.SubElement(root, "symbols")
+    for at, (word, label) in enumerate(words.items()):
+        about = {"key": f"{{{word}}}", "label": label, "filter": f"\"{column}\"='{word}'"}
+        part = ET.SubElement(rules, "rule", about | ({"checkstate": "0"} if at else {}))
+        for entry in look.classes:
+            name = str(len(symbols))
+            ET.SubElement(
+                part, "rule", symbol=name, key=f"{{{name}}}", label=entry.label,
+                filter=f"({look.attribute})='{entry.value}'",
             )  # fmt: skip
             symbols.append(_symbol(entry, geometry, name))
     return root

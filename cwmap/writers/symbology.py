@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import geopandas as gpd
@@ -101,13 +101,22 @@ class Symbology:
 
     kind: of the `attribute` (a column, or a QGIS expression of columns) the classes take "ranges" of
     a number or "values" of a text, or there is "one" class for all. index: the class of each
-    feature, (n,), −1 for none.
+    feature, (n,), −1 for none. parts: where features lie on each other, the column that parts
+    them and its words, the part that is seen at first before the others.
     """
 
     kind: Literal["ranges", "values", "one"]
     attribute: str
     classes: tuple[Class, ...]
     index: npt.NDArray[np.intp]
+    parts: tuple[str, Mapping[str, str]] | None = None
+
+    def seen(self, frame: gpd.GeoDataFrame) -> npt.NDArray[np.bool_]:
+        """(n,) which features are seen at first."""
+        if not self.parts:
+            return np.ones(len(frame), bool)
+        column, words = self.parts
+        return np.asarray(frame[column] == next(iter(words), ""), bool)
 
 
 def symbology(layer: str, frame: gpd.GeoDataFrame, groups: tuple[Group, ...]) -> Symbology:
@@ -133,12 +142,19 @@ def symbology(layer: str, frame: gpd.GeoDataFrame, groups: tuple[Group, ...]) ->
         return _values("\"kind\" || if(\"standard\"='no', '-no', '')", key, _facility_classes())
     if layer in _NAMED:
         attribute, kinds = _NAMED[layer]
-        return _values(attribute, frame[attribute], kinds)
+        found = _values(attribute, frame[attribute], kinds)
+        return replace(found, parts=_parts(frame)) if layer == "gaps" else found
     if layer == "ranking":
         return _scores(frame["score"])
     colour, width, dashed = _OUTLINE[layer]
     outline = Class("", colour, colour, opacity=0.0, edge_px=width, dashed=dashed)
     return Symbology("one", "", (outline,), np.zeros(len(frame), np.intp))
+
+
+def _parts(frame: gpd.GeoDataFrame) -> tuple[str, Mapping[str, str]]:
+    """A place is there once for each kind of facility."""
+    there = set(frame["facility_kind"])
+    return "facility_kind", {k: name for k, name in FACILITY_KIND.labels.items() if k in there}
 
 
 def _scores(scores: pd.Series) -> Symbology:

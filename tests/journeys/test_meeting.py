@@ -18,6 +18,7 @@ from cwmap import access, figures, importing, photos
 from cwmap.assessment import assessment
 from cwmap.colours import even_breaks, heat_png
 from cwmap.filters import Filter
+from cwmap.gaps import gaps
 from cwmap.meeting import agenda, telling
 from cwmap.meeting.agenda import Agenda, Step
 from cwmap.meeting.desk import Desk
@@ -31,6 +32,7 @@ from tests.journeys.screen import OpenScreen, Screen
 
 SLOWEST_MS = 3_000  # generous: the machine may be busy; the times are printed
 SIZES = [(1920, 1080), (1280, 720)]
+PHONES = [(390, 844), (844, 390)]
 
 
 def open_stage(screen: Screen, path: str = "/meeting") -> Frame:
@@ -78,8 +80,12 @@ def painted_as(desk: Desk, step: Step, told: telling.Told, state: dict[str, Any]
         found = desk.spots(told.question).found
         assert state["cells"] == town_map.hotspot_state(found, Look(), ())["cells"]
     elif step.kind == "gap":
-        table = figures.lanes(town, told.question)
-        assert state["lanes"]["counts"] == table["reports"].tolist()
+        norm = desk.norms.facilities["market"].radius(None)
+        served = gaps.served(town, desk.norms, desk.norms.facilities["market"], norm, "cells")
+        verdicts = gaps.verdicts(served, desk.norms.majority)
+        order = ["gap", "below_standard", "part", "met"]
+        wanted = ["-" if v not in order else str(order.index(v)) for v in verdicts]
+        assert state["cells"]["classes"] == "".join(wanted)
         assert told.places[1] == ("P01",)
     elif step.kind == "ranking":
         ranking = assessment.week(town, desk.scoring, desk.inspected).ranking
@@ -158,6 +164,91 @@ def fits(stage: Frame, kind: str) -> None:
     assert found["cut"] == found["out"] == [], kind
     assert min(found["title"]) >= 43.9
     assert min(found["figure"], default=72) >= 72
+
+
+@pytest.mark.parametrize(("width", "height"), PHONES)
+def test_in_the_hand(served: Served, new_screen: OpenScreen, width: int, height: int) -> None:
+    """On a phone: by swipe and by tap, in type that is read, whichever way it is held."""
+    desk = Desk(served.town(), served.workspace())
+    plan = desk.usual().steps
+    screen = new_screen(served, width, height, has_touch=True, is_mobile=True)
+    page, stage = screen.page, open_stage(screen)
+    for at, step in enumerate(plan):
+        told, shown = telling.tell(desk, step), read(stage)
+        assert (shown["title"], shown["sentence"]) == (told.title, told.sentence)
+        assert shown["count"] == f"{at + 1}/{len(plan)}"
+        fits_a_hand(page, stage, step.kind)
+        if at < len(plan) - 1:
+            turn = stage.evaluate("CW_STEP.turn")
+            if at % 2:
+                stage.get_by_role("button", name="下一步").tap()
+            else:
+                swipe(page, -0.4, 0.02)
+            stage.wait_for_function("turn => CW_STEP.turn > turn", arg=turn)
+    view = screen.view()
+    swipe(page, 0.1, -0.3)  # reads on; neither the step nor the map moves
+    swipe(page, 0.02, 0.3)
+    assert read(stage)["count"] == f"{len(plan)}/{len(plan)}"
+    assert screen.view() == view
+    swipe(page, 0.4, 0)
+    stage.get_by_role("button", name="上一步").tap()
+    stage.wait_for_function(f"CW_STEP.step === {len(plan) - 2}")
+    assert f"step={len(plan) - 2}" in page.url
+    page.set_viewport_size({"width": height, "height": width})
+    stage.wait_for_function(
+        "w => innerWidth === w && CW.map.getSize().x === CW.map.getContainer().clientWidth",
+        arg=height,
+    )
+    screen.still()
+    fits_a_hand(page, stage, "turned")
+
+
+def swipe(page: Page, right: float, down: float) -> None:
+    """One finger from the middle of where the text is; parts of the screen's width and height."""
+    size = page.viewport_size
+    assert size
+    start = (0.75 * size["width"], 0.6 * size["height"])
+    touch = page.context.new_cdp_session(page)
+
+    def put(kind: str, share: float) -> None:
+        x, y = start[0] + share * right * size["width"], start[1] + share * down * size["height"]
+        points = [] if kind == "touchEnd" else [{"x": x, "y": y}]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    put("touchStart", 0)
+    for part in range(1, 6):
+        page.wait_for_timeout(20)  # a finger's pace
+        put("touchMove", part / 5)
+    put("touchEnd", 1)
+    touch.detach()
+
+
+def fits_a_hand(page: Page, stage: Frame, kind: str) -> None:
+    """The map beside what is said and not beneath it, no type under 16 px, nothing to the side."""
+    found = stage.evaluate(
+        """() => { const seen = q => [...document.querySelectorAll(q)].filter(e => e.checkVisibility());
+        const box = q => { const b = document.querySelector(q).getBoundingClientRect();
+          return [b.left, b.top, b.right, b.bottom]; };
+        const said = seen('.cm *').filter(e =>
+          [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()));
+        return { small: said.filter(e => parseFloat(getComputedStyle(e).fontSize) < 16).map(e => e.textContent),
+          cut: said.filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline')
+            .map(e => e.textContent),
+          buttons: seen('.cm-tools button').map(b => [b.textContent, b.offsetHeight]),
+          map: box('.cm-map'), text: box('.cm'), screen: [innerWidth, innerHeight],
+          wide: Math.max(document.documentElement.scrollWidth, document.querySelector('.cm').scrollWidth) };
+        }"""
+    )
+    assert found["small"] == found["cut"] == [], kind
+    assert [name for name, _ in found["buttons"]] == ["‹ 上一步", "下一步 ›", "更新数据", "退出"]
+    assert min(tall for _, tall in found["buttons"]) >= 44  # a thumb hits it
+    width, height = found["screen"]
+    assert {"width": width, "height": height} == page.viewport_size
+    left, top, right, bottom = found["map"]
+    assert (right - left) * (bottom - top) >= 0.4 * width * height
+    assert found["text"][1] >= bottom - 1 or found["text"][0] >= right - 1
+    assert found["wide"] <= width
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_a_link_opens_a_step_and_keys_do_what_they_say(

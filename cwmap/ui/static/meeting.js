@@ -7,6 +7,9 @@
   const LOOK_MS = 10000;  // how often to ask whether there are new data
   const IDLE_MS = 2500;
   const LETTERING = 1.9;  // names on the map, as large again for the back of the room
+  const HAND = "(max-width: 900px) and (orientation: portrait), (max-height: 500px)";  // a phone
+  const HAND_ZOOM = -1.5;  // its map is about a third as wide as the stage's
+  const SWIPE_PX = 50;
   const KEYS = {
     ArrowRight: "next", ArrowDown: "next", PageDown: "next", " ": "next", Enter: "next",
     ArrowLeft: "back", ArrowUp: "back", PageUp: "back", Backspace: "back",
@@ -43,9 +46,8 @@
   function Stage(cw) {
     this.cw = cw;
     this.at = -1;
-    cw.lettering = LETTERING;
     cw.moved = true;                // the steps say where to look
-    cw.padding = () => ({ padding: [40, 40] });
+    cw.padding = () => ({ padding: this.hand ? [12, 12] : [40, 40] });
     cw.rememberView = () => {};     // the address holds the step, not the view
     this.pick = cw.pick.bind(cw);
     cw.pick = () => {};             // nothing on the stage is chosen by a click
@@ -54,10 +56,21 @@
     cw.map.keyboard.disable();
     // The map does not move under the hand: nothing is drawn beyond its edge, which halves a step.
     for (const renderer of [cw.ground, cw.live, cw.border]) renderer.options.padding = 0;
+    const phone = matchMedia(HAND);
+    phone.addEventListener("change", () => this.hold(phone.matches));
+    this.hold(phone.matches);
     this.build();
     this.ink = new Ink(cw, this.root);
     this.listen();
   }
+
+  /* Somebody follows the meeting on a phone: the map above, what is said below it in type of its own
+     size (cm-hand in page_meeting.css). */
+  Stage.prototype.hold = function (inHand) {
+    this.hand = inHand;
+    this.cw.lettering = inHand ? 1 : LETTERING;
+    document.body.classList.toggle("cm-hand", inHand);
+  };
 
   Stage.prototype.build = function () {
     document.body.classList.add("cw-wide", "cw-on-stage");
@@ -81,6 +94,7 @@
     for (const [act, name, key] of TOOLS) {
       const button = (this.buttons[act] = make("button", "", this.tools, name));
       button.type = "button";
+      button.dataset.act = act;
       button.title = key;
       button.onclick = () => { button.blur(); this.act(act); };
     }
@@ -148,11 +162,13 @@
   };
 
   Stage.prototype.look = function (step) {
-    const map = this.cw.map;
-    if (step.at) map.setView([step.at[0], step.at[1]], step.at[2], { animate: false });
-    else if (step.bounds) {
-      map.fitBounds(step.bounds, { paddingTopLeft: [60, 60], maxZoom: 16.5, animate: false,
-        paddingBottomRight: [60, this.key.offsetHeight + 40] });  // not beneath the legend
+    const map = this.cw.map, edge = this.hand ? 20 : 60;
+    if (step.at) {
+      map.setView([step.at[0], step.at[1]], step.at[2] + (this.hand ? HAND_ZOOM : 0), { animate: false });
+    } else if (step.bounds) {
+      const below = this.hand ? edge : this.key.offsetHeight + 40;  // not beneath the legend
+      map.fitBounds(step.bounds, { paddingTopLeft: [edge, edge], paddingBottomRight: [edge, below],
+        maxZoom: 16.5, animate: false });
     } else this.cw.goHome(false);
   };
 
@@ -186,6 +202,7 @@
       image.src = this.photo(name);
       image.alt = over;
     }
+    this.root.scrollTop = 0;
     fit(this.title, 44);
     fit(this.said, 30);
   };
@@ -251,6 +268,9 @@
     window.addEventListener("pointermove", (event) => this.moved(event), on);
     window.addEventListener("pointerdown", (event) => this.press(event, true), on);
     window.addEventListener("pointerup", (event) => this.press(event, false), on);
+    for (const kind of ["touchstart", "touchmove", "touchend"]) {
+      window.addEventListener(kind, (event) => this.swipe(event), { ...on, passive: false });
+    }
     this.cw.map.on("resize", () => {
       if (!this.meeting) return;
       this.look(this.meeting.steps[this.at]);
@@ -348,6 +368,19 @@
     this.moved(event);
   };
 
+  /* One finger to the side turns the page; two are the map's, up and down is the text's. */
+  Stage.prototype.swipe = function (event) {
+    const finger = event.changedTouches[0];
+    if (event.type === "touchstart") this.finger = event.touches.length === 1 && !this.ink.on ? finger : null;
+    if (!this.finger) return;
+    const x = finger.clientX - this.finger.clientX, y = finger.clientY - this.finger.clientY;
+    const aside = Math.abs(x) > 2 * Math.abs(y);
+    if (event.type === "touchmove" && aside && event.cancelable) event.preventDefault();  // nothing glides on
+    if (event.type !== "touchend") return;
+    this.finger = null;
+    if (aside && Math.abs(x) >= SWIPE_PX) this.act(x < 0 ? "next" : "back");
+  };
+
   /* ---- new data wait until they are wanted ---- */
 
   Stage.prototype.ask = function () {
@@ -355,7 +388,7 @@
     this.news().then((revision) => {
       if (this.waiting || revision === null) return;
       if (revision === this.meeting.revision) this.note.hidden = true;
-      else this.say("有新数据，按 R 更新");
+      else this.say(`有新数据，${this.hand ? "点“更新数据”" : "按 R 更新"}`);
     });
   };
 
