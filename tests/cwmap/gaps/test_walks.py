@@ -163,6 +163,33 @@ def test_a_file_of_ways_takes_the_lanes_place(
         read_paths(path, "EPSG:4544")
 
 
+def test_a_network_lasts_as_long_as_its_ground(
+    drawn: Drawn, street: Street, norms: Norms, tmp_path
+) -> None:
+    """A newer revision with the same ground is not made to wait; any change of it counts."""
+    way, river = street((0, 0), (1000, 0)), street((0, 320), (1000, 320), width=40)
+    plain = {"lanes": [lane(way)], "backdrop": [{"kind": "water", "name": "河", "at": river}]}
+    before = walks(drawn(**plain, facilities=[market(0, 0)]), norms)
+    assert walks(drawn(**plain, facilities=[market(500, 0)]), norms) is before
+    assert walks(drawn(lanes=[lane(way, "大桥")], backdrop=plain["backdrop"]), norms) is not before
+    for change in (
+        {"lanes": [lane(street((0, 0), (1001, 0)))]}, {"backdrop": []},
+        {"backdrop": [{"kind": "hill", "name": "河", "at": river}]},
+    ):  # fmt: skip
+        assert walks(drawn(**(plain | change)), norms) is not before
+    path = tmp_path / "路网.gpkg"
+    own = replace(norms, walk=replace(norms.walk, paths=path))
+    town = drawn(**plain)
+    for length in (100, 200):
+        line = gpd.GeoSeries([shapely.LineString([(0, 0), (length, 0)])], crs="EPSG:4544")
+        path.unlink(missing_ok=True)
+        line.to_file(path)
+        fresh = drawn(**plain) if length == 200 else town
+        network = walks(fresh, own).network
+        assert network is not None
+        assert network.length_m.sum() == pytest.approx(length)
+
+
 @pytest.mark.parametrize("column", ["高程(米)", "ELEV", None])
 def test_climbing_counts_by_tobler_where_heights_are_given(
     drawn: Drawn, street: Street, norms: Norms, tmp_path, column: str | None
