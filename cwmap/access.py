@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from ipaddress import ip_address
 
@@ -65,6 +66,16 @@ class Account:
         """Whom this account stands for."""
         return Viewer(self.name, self.role, self.unit)
 
+    @property
+    def said(self) -> str:
+        """The account in words, without what is secret."""
+        return f"{self.name}（{ROLES[self.role]}{self.unit and '，'}{self.unit}）"
+
+    @property
+    def seal(self) -> str:
+        """Another one as soon as anything of the account is changed, or it is made anew."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()
+
 
 def accounts(workspace: Workspace) -> list[Account]:
     """All accounts, by name."""
@@ -72,41 +83,44 @@ def accounts(workspace: Workspace) -> list[Account]:
 
 
 def add(workspace: Workspace, name: str, password: str, role: str, unit: str = "") -> Account:
-    """Make an account, or give an existing one a new password and role; CwmapError says what is unfit."""
-    name, unit = name.strip(), unit.strip()
-    if not name:
+    """Make an account; CwmapError says what is unfit, or that there is one of this name."""
+    made = Account(name.strip(), role, _unit(role, unit), *_salted(password))
+    if not made.name:
         raise CwmapError("账号需要一个名字；请填写姓名或科室。")
-    if role not in ROLES:
-        raise CwmapError(f"没有“{role}”这种身份；可用的有：{'、'.join(ROLES)}。")
-    if role == "unit" and not unit:
-        raise CwmapError("责任单位的账号要写明是哪个单位；请补上单位名称。")
-    if len(password) < SHORTEST:
-        raise CwmapError(f"口令太短；请至少用 {SHORTEST} 个字符。")
-    salt = secrets.token_hex(16)
-    made = Account(name, role, unit, salt, _hash(password, salt))
-    _save(workspace, [*(a for a in accounts(workspace) if a.name != name), made])
+    with _changing(workspace) as known:
+        if made.name in known:
+            raise CwmapError(f"已有名为“{made.name}”的账号；请换一个名字，或修改原有的账号。")
+        known[made.name] = made
     return made
 
 
-def remove(workspace: Workspace, name: str) -> None:
-    """Take an account away; CwmapError if there is none of this name, or it is the last office's."""
-    known = accounts(workspace)
-    left = [account for account in known if account.name != name]
-    if len(left) == len(known):
-        names = "、".join(account.name for account in known) or "（无）"
-        raise CwmapError(f"没有名为“{name}”的账号；现有账号：{names}。")
-    if left and not any(account.role == "office" for account in left):
-        raise CwmapError("这是最后一个创卫办账号，删掉后没有人能修改；请先另建一个创卫办账号。")
-    _save(workspace, left)
+def change(
+    workspace: Workspace, name: str, *, role: str | None = None, unit: str | None = None,
+    password: str = "",
+) -> Account:  # fmt: skip
+    """Give an account another role, unit or password; what is None or empty stays as it is."""
+    fresh = _salted(password) if password else None
+    with _changing(workspace) as known:
+        old = _named(known, name)
+        role = old.role if role is None else role
+        unit = _unit(role, old.unit if unit is None else unit)
+        made = known[name] = Account(name, role, unit, *(fresh or (old.salt, old.hash)))
+    return made
 
 
-def sign_in(workspace: Workspace, name: str, password: str) -> Viewer:
-    """Whom a name and password stand for; CwmapError, the same for a wrong name and password."""
+def remove(workspace: Workspace, name: str, *, may_empty: bool = False) -> None:
+    """Take an account away. `may_empty`: even the only one, after which this computer's user may all."""
+    with _changing(workspace, may_empty=may_empty) as known:
+        del known[_named(known, name).name]
+
+
+def sign_in(workspace: Workspace, name: str, password: str) -> Account:
+    """The account of a name and password; CwmapError, the same for a wrong name and password."""
     known = next((a for a in accounts(workspace) if a.name == name.strip()), None)
     salt, right = (known.salt, known.hash) if known else ("", "")
     if not hmac.compare_digest(_hash(password, salt), right) or known is None:
         raise CwmapError("账号或口令不对；请重新输入，或请创卫办重设。")
-    return known.viewer
+    return known
 
 
 def unnamed(workspace: Workspace, address: str | None) -> Viewer:
@@ -123,13 +137,43 @@ def _is_here(address: str) -> bool:
         return False
 
 
+def _unit(role: str, unit: str) -> str:
+    """The unit as it is kept; CwmapError for a role that there is not, or a unit without a name."""
+    if role not in ROLES:
+        raise CwmapError(f"没有“{role}”这种身份；可用的有：{'、'.join(ROLES)}。")
+    if role == "unit" and not unit.strip():
+        raise CwmapError("责任单位的账号要写明是哪个单位；请补上单位名称。")
+    return unit.strip()
+
+
+def _salted(password: str) -> tuple[str, str]:
+    """A new salt, and the hash of a password with it."""
+    if len(password) < SHORTEST:
+        raise CwmapError(f"口令太短；请至少用 {SHORTEST} 个字符。")
+    salt = secrets.token_hex(16)
+    return salt, _hash(password, salt)
+
+
 def _hash(password: str, salt: str) -> str:
     return hashlib.scrypt(password.encode(), salt=salt.encode(), **_COST).hex()
 
 
-def _save(workspace: Workspace, kept: Iterable[Account]) -> None:
-    rows = [asdict(account) for account in sorted(kept, key=lambda account: account.name)]
-    if rows and not any(row["role"] == "office" for row in rows):
-        raise CwmapError("第一个账号须是创卫办的；请先建创卫办账号，再建其他账号。")
-    with workspace.changing() as change:
-        change.set(accounts=rows)
+def _named(known: dict[str, Account], name: str) -> Account:
+    if name not in known:
+        raise CwmapError(f"没有名为“{name}”的账号；现有账号：{'、'.join(known) or '（无）'}。")
+    return known[name]
+
+
+@contextmanager
+def _changing(workspace: Workspace, *, may_empty: bool = False) -> Iterator[dict[str, Account]]:
+    """The accounts by name, to be changed in one transaction that leaves somebody who may manage."""
+    with workspace.changing() as transaction:
+        rows = transaction.settings.accounts
+        known = {row["name"]: Account(**row) for row in rows}
+        yield known
+        managed = any(account.viewer.may_edit for account in known.values())
+        if not managed and not (may_empty and not known):
+            raise CwmapError(
+                "至少要有一个创卫办的账号，否则谁也不能修改；请先建一个创卫办的账号。"
+            )
+        transaction.set(accounts=[asdict(known[name]) for name in sorted(known)])

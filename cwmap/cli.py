@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from cwmap import __version__, console
+from cwmap.account_command import account
 from cwmap.console import argument, filter_options, json_option, say, step, workspace_option
 from cwmap.errors import CwmapError
 
@@ -90,13 +91,19 @@ def template(table: str, file: Path, as_json: bool) -> None:
 @click.option("--layer", help="图层名")
 @click.option("--where-lane-width", type=float, help="巷道为线时的宽度（米）")
 @click.option("--add-categories", is_flag=True, help="把未知类别登记为本镇类别")
-@click.option("--dry-run", is_flag=True, help="只检查，不写入")
+@click.option(
+    "--replace",
+    "replaces",
+    is_flag=True,
+    help="整表替换：文件里没有的行从表里移除（移除的行留底）；限巷道、网格、社区、片区、设施、人口、责任、责任单元",
+)
+@click.option("--dry-run", is_flag=True, help="只检查，不写入；与 --replace 合用时列出将移除的行")
 @click.option("--rejects", type=_FILE, help="把未收录的行写到这个 .xlsx 或 .csv")
 @json_option
 def import_(
     table: str, file: Path, workspace: Path, mapping: str, coords: str, encoding: str | None,
     sheet: str | None, layer: str | None, where_lane_width: float | None, add_categories: bool,
-    dry_run: bool, rejects: Path | None, as_json: bool,
+    replaces: bool, dry_run: bool, rejects: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """导入一个文件：要么全部写入，要么什么都不变。
 
@@ -114,6 +121,8 @@ def import_(
     understood = importing.understand(store, table, file, question, step)
     if rejects:  # first: if it cannot be written, nothing is changed
         importing.write_rejects(understood, rejects)
+    if replaces:
+        understood = importing.replacing(store, understood)
     if dry_run:
         done = importing.preview(store, understood)
     else:
@@ -134,7 +143,7 @@ def _import_lines(done: Imported, dry_run: bool, rejects: Path | None) -> list[s
     head = "检查结果（没有写入）" if dry_run else "已导入"
     counts = (
         f"读 {done.read:,} 行，新增 {done.added:,}，更新 {done.updated:,}，"
-        f"未变 {done.unchanged:,}，未收录 {done.rejected:,}"
+        f"未变 {done.unchanged:,}，移除 {done.removed:,}，未收录 {done.rejected:,}"
     )
     lines = [f"{head}：{counts}（版本 {done.revision}）", *(f"  · {note}" for note in done.notes)]
     shown = done.problems[:20]
@@ -301,52 +310,7 @@ def set_(workspace: Path, as_json: bool, **words: str | bool | None) -> None:
     say(facts, as_json, [f"  {office.LABELS[k]}：{office.shown(v)}" for k, v in facts.items()])
 
 
-@app.group("account", cls=console.ChineseGroup)
-def account() -> None:
-    """账号：谁可以修改；没有账号时，只有运行看板的这台电脑可以。"""
-
-
-@account.command("add")
-@argument("name", "账号")
-@workspace_option
-@click.option("--role", default="office", help="身份：office 创卫办、unit 责任单位、leader 领导")
-@click.option("--unit", default="", help="责任单位的名称")
-@click.option(
-    "--password", prompt="口令", hide_input=True, confirmation_prompt="再输一遍", help="口令"
-)
-def account_add(name: str, workspace: Path, role: str, unit: str, password: str) -> None:
-    """新建账号，或给已有账号换口令和身份。"""
-    from cwmap import access
-    from cwmap.store import Workspace
-
-    made = access.add(Workspace.open(workspace), name, password, role, unit)
-    say({}, False, [f"已设置账号：{made.name}（{access.ROLES[made.role]}{made.unit}）"])
-
-
-@account.command("remove")
-@argument("name", "账号")
-@workspace_option
-def account_remove(name: str, workspace: Path) -> None:
-    """删除账号。"""
-    from cwmap import access
-    from cwmap.store import Workspace
-
-    access.remove(Workspace.open(workspace), name)
-    say({}, False, [f"已删除账号：{name}"])
-
-
-@account.command("list")
-@workspace_option
-@json_option
-def account_list(workspace: Path, as_json: bool) -> None:
-    """列出账号。"""
-    from cwmap import access
-    from cwmap.store import Workspace
-
-    known = access.accounts(Workspace.open(workspace))
-    rows = [{"name": a.name, "role": a.role, "unit": a.unit} for a in known]
-    lines = [f"  {a.name}：{access.ROLES[a.role]}{a.unit}" for a in known]
-    say({"accounts": rows}, as_json, lines or ["还没有账号：只有运行看板的这台电脑可以修改。"])
+app.add_command(account)
 
 
 @app.command()

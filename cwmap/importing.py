@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from cwmap import checking, placing
+from cwmap import checking, placing, replacement
 from cwmap.checks import register
 from cwmap.errors import CwmapError
 from cwmap.norms import Categories
@@ -47,12 +47,17 @@ class Question:
 
 @dataclass(frozen=True)
 class Understood:
-    """A file as it was read and checked, not yet stored. extras: of a sheet of tasks."""
+    """A file as it was read and checked, not yet stored.
+
+    extras: of a sheet of tasks. leaving: the stored rows that it takes out if it replaces the table
+    (`replacing`), by key; None if it does not.
+    """
 
     table: Table
     rows: Rows
     checked: checking.Checked
     extras: returns.Extras = returns.NOTHING
+    leaving: pd.Series | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class Imported:
     added: int
     updated: int
     unchanged: int
+    removed: int
     rejected: int
     problems: list[checking.Problem]
     revision: int
@@ -118,6 +124,22 @@ def understand(
     return understood
 
 
+def replacing(workspace: Workspace, understood: Understood) -> Understood:
+    """The same file, to stand in the place of all rows of its table (整表替换).
+
+    Raises CwmapError for a table, or a file, with which that must not be done.
+    """
+    target, checked = understood.table, understood.checked
+    replacement.check(target)
+    if checked.rejected:  # the rows that would be taken out may be the very ones
+        raise CwmapError(
+            f"文件里有 {len(checked.rejected):,} 行没有收录，不能整表替换；先改好这些行，或不用整表替换。"
+        )
+    if checked.rows.empty:
+        raise CwmapError(f"文件里没有可用的行，不能用来替换“{target.label}”；请检查文件。")
+    return replace(understood, leaving=replacement.leaving(workspace.read, target, checked.rows))
+
+
 def store(workspace: Workspace, understood: Understood, file: str, step: Step = _quiet) -> Imported:
     """Store what was understood, in one transaction, and place the reports that it concerns."""
     checked, target = understood.checked, understood.table
@@ -128,12 +150,26 @@ def store(workspace: Workspace, understood: Understood, file: str, step: Step = 
             checked, merged = returns.merge(workspace.folder, change, checked, understood.extras)
             understood = replace(understood, checked=checked)
         else:
-            merged = merge(change, target.name, frame(checked), checked.defaulted, step)
+            gone = _confirmed(change, understood)
+            merged = merge(change, target.name, frame(checked), checked.defaulted, step, gone=gone)
         revision = change.revision - 1
-        if merged.added or merged.updated or grown:
+        if merged.changes or grown:
             revision = change.finish("import", target.name, file, merged, len(checked.rejected))
     step("完成", 1.0)
     return outcome(understood, merged, revision)
+
+
+def _confirmed(change: Change, understood: Understood) -> list[str]:
+    """Keys of the rows that a replacement takes out: those that were named before, or none."""
+    if understood.leaving is None:
+        return []
+    keys = list(understood.leaving.index)
+    now = replacement.leaving(change.read, understood.table, understood.checked.rows)
+    if list(now.index) != keys:
+        raise CwmapError(
+            "检查这个文件之后，另一个导入改动了这张表，要移除的行已经不同；请把文件重新检查一次再导入。"
+        )
+    return keys
 
 
 def outcome(understood: Understood, merged: Merged, revision: int) -> Imported:
@@ -145,12 +181,15 @@ def outcome(understood: Understood, merged: Merged, revision: int) -> Imported:
     overtaken = checked.replaced_repeats
     notes = [*understood.rows.notes, checked.coords_reason]
     notes += [f"有 {overtaken:,} 行与后面的行编号相同而内容不同，以后一行为准"] if overtaken else []
+    leaving = pd.Series(dtype=object) if understood.leaving is None else understood.leaving
+    notes += [f"整表替换，{replacement.named(leaving)}"] if len(leaving) else []
     return Imported(
         table=understood.table.name,
         read=checked.read,
         added=merged.added,
         updated=merged.updated,
         unchanged=merged.unchanged + checked.unchanged_repeats + overtaken,
+        removed=len(leaving),
         rejected=len(checked.rejected),
         problems=checked.problems,
         revision=revision,
@@ -179,9 +218,9 @@ def frame(checked: checking.Checked) -> pd.DataFrame:
 
 def merge(
     change: Change, name: str, rows: pd.DataFrame, defaulted: Sequence[str] = (),
-    step: Step = _quiet,
+    step: Step = _quiet, *, gone: Sequence[str] = (),
 ) -> Merged:  # fmt: skip
-    """Merge rows of one table and keep everything that follows from them true."""
+    """Merge rows of one table, take out those `gone`, and keep what follows from them true."""
     placed = _placing(change)
     merged = change.merge(
         name,
@@ -190,7 +229,9 @@ def merge(
         derived=placed if name == "reports" else None,
         progress=lambda share: step("写入工作区", _CHECKED + (_STORED - _CHECKED) * share),
     )
-    if name in PLACES and (merged.added or merged.updated):
+    if gone:
+        merged += change.remove(name, gone)
+    if name in PLACES and merged.changes:
         step("重新归属所有问题", _STORED)
         change.derive("reports", placed)
     return merged

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 from starlette.concurrency import run_in_threadpool
@@ -21,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.runtime.pages_manager import PagesManager
 
-from cwmap import __version__, api, clusters, figures
+from cwmap import __version__, api, clusters, figures, signin
 from cwmap.colours import even_breaks, heat_png
 from cwmap.errors import CwmapError
 from cwmap.filters import Filter
@@ -107,6 +108,33 @@ def _health(_request: Request, town: Town) -> Response:
     return JSONResponse(facts, headers=KEEP_NOT)
 
 
+def _session(request: Request, _town: Town) -> Response:
+    """Exchange a ticket for the cookie of who is signed in; see `cwmap.signin`.
+
+    Only from a page of ours: browsers name the origin of every POST, and send a header of one's own
+    to another origin only if it was asked first and agreed. A cookie from http has to do without
+    Secure, or the office's own network could not have it.
+    """
+    origin = urlsplit(request.headers.get("origin", ""))
+    if not origin.netloc or origin.netloc != request.headers.get("host"):
+        return JSONResponse({"error": "只能在看板的页面上登录。"}, 403, KEEP_NOT)
+    token = signin.redeem(request.headers.get("cwmap-ticket", ""))
+    if token is None:
+        return JSONResponse({"error": "登录没有完成；请刷新页面后重新登录。"}, 403, KEEP_NOT)
+    workspace = open_keeper().workspace
+    name = signin.cookie(workspace)
+    answer = Response(status_code=204, headers=KEEP_NOT)
+    if old := request.cookies.get(name):
+        signin.end(workspace, signin.key(old))  # one browser, one account
+    if token:
+        answer.set_cookie(
+            name, token, httponly=True, samesite="strict", secure=origin.scheme == "https"
+        )
+    else:
+        answer.delete_cookie(name, httponly=True, samesite="strict")
+    return answer
+
+
 def routes() -> list[BaseRoute]:
     """Our own routes beside Streamlit's."""
     return [
@@ -116,6 +144,7 @@ def routes() -> list[BaseRoute]:
         Route("/cwmap/reports.json", _answer(_reports)),
         Route("/cwmap/photos/{name}", _answer(_photo)),
         Route("/cwmap/health", _answer(_health)),
+        Route("/cwmap/session", _answer(_session), methods=["POST"]),
         *api.routes(open_keeper),
     ]
 

@@ -21,7 +21,15 @@ import sqlalchemy as sa
 from cwmap.errors import WorkspaceError
 from cwmap.storage import geopackage
 from cwmap.storage.change import Change, Derived
-from cwmap.storage.rows import Merged, column, compare, read_columns, read_table, revision_of
+from cwmap.storage.rows import (
+    Merged,
+    column,
+    compare,
+    read_columns,
+    read_removed,
+    read_table,
+    revision_of,
+)
 from cwmap.storage.settings import Settings, checked, settings_of
 from cwmap.tables import TABLES
 
@@ -31,7 +39,7 @@ __all__ = [
 ]  # fmt: skip
 
 FILE = "town.gpkg"
-VERSION = 2
+VERSION = 3
 BUSY_S = 30.0
 _CACHE_KIB = 65_536  # of the pages of a big import, so that its indexes stay in memory
 _WAL_BYTES = 64 * 1024**2  # what is left of the log after a big import
@@ -155,6 +163,18 @@ class Workspace:
         with self.reading() as connection:
             parts = compare(connection, TABLES[name], rows, defaulted)
             return sum((part.merged for part in parts), Merged(0, 0, 0))
+
+    def removed(self, name: str) -> pd.DataFrame:
+        """Rows that replacements took out of a table; see `read_removed`."""
+        with self.reading() as connection:
+            return read_removed(connection, TABLES[name])
+
+    def removals(self, name: str) -> int:
+        """How many rows replacements have taken out of a table."""
+        gone = geopackage.REMOVED
+        with self.reading() as connection:
+            query = sa.select(sa.func.count()).select_from(gone).where(gone.c.table == name)
+            return int(connection.execute(query).scalar_one())
 
     def history(self, report_id: str) -> pd.DataFrame:
         """Every change of one report: revision, at, column, old, new (text or None); oldest first."""

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cwmap.ui import briefs, frame, holdings, intake, officeform, state, takeaway
+from cwmap.ui import account, accounts, briefs, frame, holdings, intake, officeform, state, takeaway
 
 town = frame.town()
 frame.header(town)
@@ -10,7 +10,8 @@ state.open_state(town)
 with st.container(key="cw-page"):
     st.html("<h1>数据</h1>")
     names = ["导入文件", "导出图层", "通报", "现有数据", "设置"]
-    arrive, leave, told, held, decided = st.tabs(names)
+    manages = account.viewer().may_edit
+    arrive, leave, told, held, decided, *managed = st.tabs([*names, *["账号"] * manages])
     with arrive:
         frame.sentence(lambda: intake.draw(town))()
     with leave:
@@ -21,3 +22,6 @@ with st.container(key="cw-page"):
         frame.sentence(lambda: holdings.draw(town))()
     with decided:
         frame.sentence(officeform.draw)()
+    for tab in managed:
+        with tab:
+            frame.sentence(lambda: accounts.draw(town))()

@@ -12,7 +12,16 @@ import pandas as pd
 import sqlalchemy as sa
 
 from cwmap.storage import geopackage
-from cwmap.storage.rows import CHUNK, Comparison, Merged, column, compare, read_table, revision_of
+from cwmap.storage.rows import (
+    CHUNK,
+    Comparison,
+    Merged,
+    column,
+    compare,
+    read_table,
+    revision_of,
+    stored,
+)
 from cwmap.storage.settings import settings_of
 from cwmap.tables import TABLES, Table
 
@@ -76,6 +85,30 @@ class Change:
             if progress:
                 progress(done.total / len(rows))
         return done
+
+    def remove(self, name: str, keys: Sequence[str]) -> Merged:
+        """Take the rows with these keys out of a table; what they were is kept (`REMOVED`)."""
+        table, target = TABLES[name], geopackage.TABLE[name]
+        names, removed = [c.name for c in target.columns if c.name not in ("fid", table.key)], 0
+        for start in range(0, len(keys), CHUNK):
+            mine = keys[start : start + CHUNK]
+            old = stored(self.connection, table, names, mine)
+            shapes = old.pop("geometry") if table.shape else None
+            lines = [
+                json.dumps(row, ensure_ascii=False) for row in old.reset_index().to_dict("records")
+            ]
+            kept = {
+                "revision": self.revision, "table": name, "key": old.index,
+                "content": lines, "geometry": shapes,
+            }  # fmt: skip
+            self._many(
+                sa.insert(geopackage.REMOVED), pd.DataFrame(kept, index=old.index, dtype=object)
+            )
+            gone = geopackage.among(target.c[table.key], mine)
+            self.connection.execute(sa.delete(target).where(gone))
+            removed += len(old)
+        geopackage.touch(self.connection, geopackage.REMOVED.name)
+        return Merged(0, 0, 0, removed)
 
     def derive(
         self, name: str, derived: Derived, where: sa.ColumnElement[bool] | None = None

@@ -88,7 +88,7 @@ REVISIONS = sa.Table(
     "cwmap_revisions", METADATA,
     sa.Column("revision", sa.Integer, primary_key=True), sa.Column("at", _Named("DATETIME")),
     *(sa.Column(c, sa.Text) for c in ("action", "table", "file")),
-    *(sa.Column(c, sa.Integer) for c in ("added", "updated", "unchanged", "rejected")),
+    *(sa.Column(c, sa.Integer) for c in ("added", "updated", "unchanged", "rejected", "removed")),
 )  # fmt: skip
 HISTORY = sa.Table(
     "report_history", METADATA,
@@ -106,6 +106,13 @@ EVENTS = sa.Table(
     *(sa.Column(c, sa.Text) for c in ("note", "photo")),
 )  # fmt: skip
 """What was done to a task (任务经过): added to, never changed or taken from."""
+REMOVED = sa.Table(
+    "removed_rows", METADATA,
+    sa.Column("id", sa.Integer, primary_key=True), sa.Column("revision", sa.Integer),
+    sa.Column("table", sa.Text, nullable=False), sa.Column("key", sa.Text, nullable=False),
+    sa.Column("content", sa.Text, nullable=False), sa.Column("geometry", sa.LargeBinary),
+)  # fmt: skip
+"""Rows that a replacement took out (整表替换): `content` is JSON of the columns as they were stored."""
 
 _SRS = sa.Table(
     "gpkg_spatial_ref_sys", METADATA,
@@ -152,7 +159,7 @@ def upgrade(connection: sa.Connection) -> None:
     there = set(inspector.get_table_names())
     METADATA.create_all(connection)
     _enter(connection, there)
-    for table in TABLE.values():
+    for table in (*TABLE.values(), REVISIONS):
         if table.name not in there:
             continue
         known = {column["name"] for column in inspector.get_columns(table.name)}
@@ -167,7 +174,8 @@ def _enter(connection: sa.Connection, known: set[str]) -> None:
     """Enter our tables, but for the known ones, in the tables of contents."""
     moment = now()
     tables = [(t.name, t.label, t.purpose, t.shape) for t in TABLES.values()]
-    tables += [(t.name, t.name, "cwmap", None) for t in (SETTINGS, REVISIONS, HISTORY, EVENTS)]
+    ours = (SETTINGS, REVISIONS, HISTORY, EVENTS, REMOVED)
+    tables += [(t.name, t.name, "cwmap", None) for t in ours]
     for name, label, purpose, shape in tables:
         if name in known:
             continue

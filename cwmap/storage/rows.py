@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,16 +31,23 @@ class Merged:
     added: int
     updated: int
     unchanged: int
+    removed: int = 0
 
     def __add__(self, other: Merged) -> Merged:
         return Merged(
-            self.added + other.added, self.updated + other.updated, self.unchanged + other.unchanged
-        )
+            self.added + other.added, self.updated + other.updated,
+            self.unchanged + other.unchanged, self.removed + other.removed,
+        )  # fmt: skip
 
     @property
     def total(self) -> int:
         """Rows that came in."""
         return self.added + self.updated + self.unchanged
+
+    @property
+    def changes(self) -> bool:
+        """Whether the table is another one than before."""
+        return bool(self.added or self.updated or self.removed)
 
 
 @dataclass(frozen=True)
@@ -85,17 +93,17 @@ def compare(
     for start in range(0, len(rows), CHUNK):
         typed = rows.iloc[start : start + CHUNK]
         coming = geopackage.encode(typed[[table.key, *names]], table)
-        stored = _stored(connection, table, names, coming[table.key])
-        known = coming[table.key].isin(stored.index).to_numpy()
+        there = stored(connection, table, names, coming[table.key])
+        known = coming[table.key].isin(there.index).to_numpy()
         again = coming[known]
-        old = stored.loc[again[table.key]]
+        old = there.loc[again[table.key]]
         before = {c: old[c].to_numpy(object) for c in names if c not in defaulted}
         changed = {c: np.asarray(v != again[c].to_numpy(object), bool) for c, v in before.items()}
         yield Comparison(typed, known, coming[~known], again, before, changed)
 
 
-def _stored(
-    connection: sa.Connection, table: Table, names: Sequence[str], keys: pd.Series
+def stored(
+    connection: sa.Connection, table: Table, names: Sequence[str], keys: Iterable[str]
 ) -> pd.DataFrame:
     """Raw values of the rows with these keys; index: the key."""
     target = geopackage.TABLE[table.name]
@@ -129,6 +137,24 @@ def read_table(
         query = query.order_by(target.c.reported_at.desc(), target.c[table.key]).limit(newest)
     parts = [geopackage.decode(rows, columns, table) for rows in _chunks(connection, query)]
     return pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+
+
+def read_removed(connection: sa.Connection, table: Table) -> pd.DataFrame:
+    """Rows that were taken out of a table, the first first: revision, at, and the table's columns."""
+    gone, made = geopackage.REMOVED.c, geopackage.REVISIONS.c
+    query = (
+        sa.select(gone.revision, made.at, gone.content, gone.geometry)
+        .join(geopackage.REVISIONS, made.revision == gone.revision)
+        .where(gone.table == table.name)
+        .order_by(gone.id)
+    )
+    rows = connection.execute(query).all()
+    names = [c.name for c in table.stored] + (["geometry"] if table.shape else [])
+    content = [{**json.loads(row.content), "geometry": row.geometry} for row in rows]
+    read = geopackage.decode([[one.get(n) for n in names] for one in content], names, table)
+    read.insert(0, "revision", [row.revision for row in rows])
+    read.insert(1, "at", [row.at for row in rows])
+    return read
 
 
 def read_columns(connection: sa.Connection, table: Table, columns: Sequence[str]) -> pa.Table:

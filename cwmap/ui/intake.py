@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from cwmap.checks.georeference import label
 from cwmap.errors import CwmapError, NeedsAnswer
 from cwmap.tables import TABLES, Table, headers
 from cwmap.town import Town
-from cwmap.ui import account, frame
+from cwmap.ui import account, frame, intake_replace
 
 FILE_TYPES = [
     "xlsx", "xls", "csv", "gz", "txt", "tsv", "zip", "gpkg", "geojson", "json", "kml", "kmz",
@@ -41,7 +39,8 @@ def draw(town: Town) -> None:
     )  # fmt: skip
     table = TABLES[name]
     right.download_button(
-        f"下载“{table.label}”模板", lambda: _template(table), f"{table.label}模板.xlsx",
+        f"下载“{table.label}”模板",
+        lambda: intake_replace.sheet(lambda path: templates.write_template(table, path)), f"{table.label}模板.xlsx",
         on_click="ignore", icon=":material/download:", width="stretch",
     )  # fmt: skip
     file = st.file_uploader(
@@ -49,6 +48,7 @@ def draw(town: Town) -> None:
         help="xlsx、xls、csv、打包成 zip 的 shp、gpkg、geojson、kml；单个文件不超过 300 MB",
     )  # fmt: skip
     _last_result()
+    intake_replace.earlier(table)
     if file is None:
         return
     source = (file.name, file.getvalue())
@@ -63,27 +63,12 @@ def draw(town: Town) -> None:
         _correct(table, source, question, file.file_id)
         return
     _show(town, understood, question, file.file_id)
+    settled = intake_replace.choose(understood, file.file_id)
     if st.button(
         f"导入 {len(understood.checked.rows):,} 行", type="primary", key="intake-go",
-        disabled=understood.checked.rows.empty,
-    ):  # fmt: skip
-        _import(understood, file.name)
-
-
-def _template(table: Table) -> bytes:
-    return _written(lambda path: templates.write_template(table, path))
-
-
-def _rejects(understood: importing.Understood) -> bytes:
-    return _written(lambda path: importing.write_rejects(understood, path))
-
-
-def _written(write: Callable[[Path], None]) -> bytes:
-    """A spreadsheet that is handed to the browser."""
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "sheet.xlsx"
-        write(path)
-        return path.read_bytes()
+        disabled=settled is None or understood.checked.rows.empty,
+    ) and settled:  # fmt: skip
+        _import(settled, file.name)
 
 
 def _question(table: Table, file_id: str) -> importing.Question:
@@ -234,7 +219,9 @@ def _problems(understood: importing.Understood, question: importing.Question, fi
     )  # fmt: skip
     if understood.checked.rejected:
         st.download_button(
-            "下载未收录的行（改好后直接再导入）", lambda: _rejects(understood), "未收录的行.xlsx",
+            "下载未收录的行（改好后直接再导入）",
+            lambda: intake_replace.sheet(lambda path: importing.write_rejects(understood, path)),
+            "未收录的行.xlsx",
             on_click="ignore", icon=":material/download:",
         )  # fmt: skip
 
@@ -260,9 +247,10 @@ def _report(bar: Any, text: str, share: float) -> None:
 def _last_result() -> None:
     done: importing.Imported | None = st.session_state.get("intake-done")
     if done:
+        removed = f"移除 {done.removed:,}，" if done.removed else ""
         st.success(
             f"已导入“{TABLES[done.table].label}”：新增 {done.added:,}，更新 {done.updated:,}，"
-            f"未变 {done.unchanged:,}，未收录 {done.rejected:,}（版本 {done.revision}）。"
+            f"未变 {done.unchanged:,}，{removed}未收录 {done.rejected:,}（版本 {done.revision}）。"
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from cwmap import access, office, server
+from cwmap import office, server
 from cwmap.errors import CwmapError
 from cwmap.ui import account, frame
 
@@ -15,7 +15,7 @@ _HINTS = {
 
 
 def draw() -> None:
-    """The settings, to be changed by those who may; and who may."""
+    """The settings, to be changed by those who may."""
     workspace = server.open_keeper().workspace
     now = office.settings(workspace)
     if not account.viewer().may_edit:
@@ -46,11 +46,3 @@ def draw() -> None:
                 st.toast("设置已保存", duration="long")
             except CwmapError as error:
                 st.error(frame.plain(str(error)))
-    _accounts()
-
-
-def _accounts() -> None:
-    known = access.accounts(server.open_keeper().workspace)
-    lines = [f"{a.name}：{access.ROLES[a.role]}{a.unit}" for a in known]
-    said = "；".join(lines) or "还没有账号，只有运行看板的这台电脑可以修改，其他人只能看"
-    st.caption(frame.plain(f"账号：{said}。在命令行用 cwmap account add 新建。"))

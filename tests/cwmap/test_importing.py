@@ -2,15 +2,17 @@
 
 import contextlib
 import io
+import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,17 @@ import shapely
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from cwmap import importing, placing
+from click.testing import CliRunner, Result
+
+from cwmap import cli, figures, importing, placing, replacement, templates
+from cwmap.duties import coverage
+from cwmap.duties.posting import lane_boards
 from cwmap.errors import CwmapError
+from cwmap.filters import Filter
 from cwmap.importing import Imported, Question, Understood
 from cwmap.store import Settings, Workspace
+from cwmap.tasks import tasks
+from cwmap.town import open_town
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADERS = ("问题编号", "问题类别", "上报时间", "状态", "办结时间", "经度", "纬度", "所在巷道")
@@ -373,16 +382,205 @@ def test_a_second_import_waits_and_sees_what_the_first_did(
     assert workspace.revisions()["added"].to_list() == [400, 400, 2]
 
 
+# A whole table replaced ------------------------------------------------------------------------
+
+
+def replace(workspace: Workspace, name: str, source: Any) -> Imported:
+    """Replace a table, after the check has told the same."""
+    understood = importing.replacing(workspace, understand(workspace, name, source))
+    said = importing.preview(workspace, understood)
+    done = importing.store(workspace, understood, "x.csv")
+    assert said.as_dict() | {"revision": done.revision} == done.as_dict()
+    return done
+
+
+def test_a_replacement_leaves_the_rows_of_the_file_and_keeps_the_others_in_the_history(
+    workspace: Workspace, lanes: Path, tmp_path: Path, degrees: Degrees
+) -> None:
+    first, second = places(degrees, (50, 2), (50, 52))
+    named = report("C", second, lane="中山街")
+    take(workspace, "reports", csv(report("A", first), report("B", second), named))
+    before = workspace.read("lanes")
+    drawn = degrees(shapely.box(0, 0, 100, 5), shapely.box(0, 45, 100, 60))
+    redrawn = layer(tmp_path, drawn, lane_id=["X1", ""], name=["文明巷", "中山南街"])
+    added = take(workspace, "lanes", redrawn)  # as it was, beside the old one
+    assert (added.added, added.updated, added.removed) == (1, 0, 0)
+
+    done = replace(workspace, "lanes", redrawn)
+    assert (done.read, done.unchanged, done.added, done.updated, done.removed) == (2, 2, 0, 0, 1)
+    assert "整表替换，移除 1 条：X2 中山街" in done.notes
+    key = workspace.read("lanes", ["lane_id"])["lane_id"].to_list()[0]
+    assert workspace.read("lanes", ["lane_id"])["lane_id"].to_list() == [key, "X1"]
+    assert workspace.read("reports", ["lane_id"])["lane_id"].to_list() == ["X1", key, key]
+    newest = workspace.revisions(1).iloc[0]
+    assert (newest["revision"], newest["removed"], newest["table"]) == (done.revision, 1, "lanes")
+    gone = workspace.removed("lanes")
+    assert (gone["revision"].to_list(), workspace.removals("lanes")) == ([done.revision], 1)
+    pd.testing.assert_frame_equal(
+        gone[before.columns], before[before["lane_id"] == "X2"].reset_index(drop=True)
+    )
+
+    again = replace(workspace, "lanes", redrawn)
+    assert (again.removed, again.unchanged, again.revision) == (0, 2, done.revision)
+    assert workspace.removals("lanes") == 1
+
+
+def test_what_was_removed_comes_back_from_its_sheet(
+    workspace: Workspace, lanes: Path, tmp_path: Path, degrees: Degrees
+) -> None:
+    headers = ("责任编号", "巷道", "岗位", "姓名", "联系电话", "起始日期")
+    held = [("D1", "文明巷", "保洁员", "王某某", "13800000000", "2026-01-01"),
+            ("D2", "中山街", "网格员", "李某某", "", "2026-02-01")]  # fmt: skip
+    take(workspace, "duties", csv(*held, headers=headers))
+    tables = {name: workspace.read(name) for name in ("lanes", "duties")}
+    target = {name: importing.table(name) for name in tables}
+    replacement.write_stored(workspace, target["duties"], ["D1"], tmp_path / "将移除.xlsx")
+    replace(workspace, "lanes", layer(tmp_path, degrees(shapely.box(0, 0, 9, 9)), name=["新巷"]))
+    assert replace(workspace, "duties", csv(held[1], headers=headers)).removed == 1
+    assert workspace.removals("lanes") == 2
+    for name, old in tables.items():
+        path = tmp_path / f"{name}.xlsx"
+        replacement.write_removed(workspace, target[name], path)
+        take(workspace, name, path)
+        now, key = workspace.read(name), target[name].key
+        now = now[now[key].isin(old[key])].reset_index(drop=True)
+        shapes = {c: list(frame.pop(c)) for frame in (old, now) for c in frame if c == "geometry"}
+        hidden = {"phone"} & set(old)  # not written into sheets, but kept
+        pd.testing.assert_frame_equal(
+            now.drop(columns=hidden), old.drop(columns=hidden), atol=0.02, check_dtype=False
+        )
+        assert len(now) == 2
+        assert name == "duties" or all(s is not None for s in shapes["geometry"])
+    assert workspace.removed("duties")["phone"].to_list() == ["13800000000"]
+    sheets = [pd.read_excel(tmp_path / f, dtype=str) for f in ("将移除.xlsx", "duties.xlsx")]
+    assert all("13800000000" not in sheet.to_string() for sheet in sheets)
+    assert sheets[0]["责任编号"].to_list() == ["D1"]
+
+
+@pytest.mark.parametrize("name", ["reports", "inspections", "tasks", "categories", "backdrop"])
+def test_what_was_reported_or_done_is_never_replaced(
+    workspace: Workspace, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(CwmapError, match="不能整表替换，只能新增和更新"):
+        importing.replacing(workspace, unfilled(workspace, name, tmp_path))
+
+
+def test_a_file_with_rejected_rows_or_none_replaces_nothing(
+    workspace: Workspace, lanes: Path, tmp_path: Path, degrees: Degrees
+) -> None:
+    boxes = degrees(shapely.box(0, 0, 9, 9), shapely.box(9, 0, 18, 9))
+    faulty = understand(workspace, "lanes", layer(tmp_path, boxes, name=["新巷", ""]))
+    with pytest.raises(CwmapError, match=r"1 行没有收录.*先改好这些行，或不用整表替换"):
+        importing.replacing(workspace, faulty)
+    with pytest.raises(CwmapError, match="没有可用的行"):
+        importing.replacing(workspace, unfilled(workspace, "lanes", tmp_path))
+    assert workspace.read("lanes", ["lane_id"])["lane_id"].to_list() == ["X1", "X2"]
+
+
+def unfilled(workspace: Workspace, name: str, folder: Path) -> Understood:
+    """What an untouched template is understood as: no rows at all."""
+    path = folder / f"{name}.xlsx"
+    templates.write_template(importing.table(name), path)
+    return understand(workspace, name, path)
+
+
+def test_rows_that_nobody_was_told_of_are_not_removed(
+    workspace: Workspace, lanes: Path, tmp_path: Path, degrees: Degrees
+) -> None:
+    """Between the check and the yes, somebody else has added a lane."""
+    mine = layer(tmp_path, degrees(shapely.box(0, 0, 100, 5)), lane_id=["X1"], name=["文明巷"])
+    told = importing.replacing(workspace, understand(workspace, "lanes", mine))
+    other = layer(tmp_path, degrees(shapely.box(0, 80, 100, 85)), lane_id=["X3"], name=["新巷"])
+    take(workspace, "lanes", other)
+    with pytest.raises(CwmapError, match="重新检查"):
+        importing.store(workspace, told, "x")
+    assert len(workspace.read("lanes")) == 3
+    assert replace(workspace, "lanes", mine).removed == 2
+
+
+FACILITIES = st.dictionaries(
+    st.sampled_from("ABCDEFG"), st.sampled_from(["公厕", "市场", "废物箱"]), min_size=1, max_size=7
+)
+
+
+@settings(deadline=None, max_examples=10, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@given(st.lists(FACILITIES, min_size=2, max_size=4))
+def test_after_every_replacement_the_table_is_the_file_and_nothing_is_lost(
+    tmp_path_factory: pytest.TempPathFactory, files: list[dict[str, str]]
+) -> None:
+    workspace = Workspace.create(tmp_path_factory.mktemp("w") / "workspace", Settings())
+    headers = ("设施编号", "设施名称", "类型", "经度", "纬度")
+    lost: list[tuple[str, str]] = []
+    old: dict[str, str] = {}
+    for new in files:
+        rows = [(key, name, "公厕", "104.92", "33.39") for key, name in new.items()]
+        done = replace(workspace, "facilities", csv(*rows, headers=headers))
+        lost += sorted((key, name) for key, name in old.items() if key not in new)
+        assert done.removed == len(set(old) - set(new))
+        read = workspace.read("facilities", ["facility_id", "name"])
+        assert dict(read.to_numpy()) == new
+        gone = workspace.removed("facilities")[["facility_id", "name"]]
+        assert [tuple(row) for row in gone.to_numpy()] == lost
+        old = new
+    workspace.close()
+
+
+def test_a_town_whose_lanes_were_redrawn_opens_and_answers(
+    demo_workspace: Workspace, tmp_path: Path
+) -> None:
+    """Duties, tasks and units of lanes that are gone lead nowhere, and are told."""
+    demo_workspace.close()  # folds the log into the file
+    shutil.copytree(demo_workspace.folder, tmp_path / "town")
+    workspace = Workspace.open(tmp_path / "town")
+    lanes = workspace.read("lanes")
+    kept = lanes.iloc[: len(lanes) // 2]
+    path = layer(tmp_path, list(kept["geometry"]), lane_id=list(kept["lane_id"]),
+                 name=list(kept["name"]))  # fmt: skip
+    old = open_town(workspace)
+    assert replace(workspace, "lanes", path).removed == len(lanes) - len(kept)
+    town = open_town(workspace)
+    assert list(town.layers["lanes"].index) == list(kept["lane_id"])
+    assert len(town.reports) == len(old.reports)
+    lost = coverage.coverage(town).unknown["lane"]
+    assert set(lanes["name"][len(kept) :]) & set(lost)
+    assert figures.summary(town, Filter()).reports == figures.summary(old, Filter()).reports
+    assert len(lane_boards(town, list(kept["lane_id"]))) == len(kept)
+    assert tasks.listed(town, Filter())[0] == tasks.listed(old, Filter())[0]
+
+
+def test_the_command_says_what_goes_before_it_goes(
+    workspace: Workspace, lanes: Path, tmp_path: Path, degrees: Degrees
+) -> None:
+    path = layer(tmp_path, degrees(shapely.box(0, 0, 100, 5)), lane_id=["X1"], name=["文明巷"])
+
+    def run(*words: object) -> Result:
+        folder = ["-w", workspace.folder, "--coords", "wgs84"]
+        return CliRunner().invoke(cli.app, ["import", *map(str, [*words, *folder])])
+
+    planned = run("lanes", path, "--replace", "--dry-run")
+    assert "移除 1，" in planned.stdout
+    assert "整表替换，移除 1 条：X2 中山街" in planned.stdout
+    assert json.loads(run("lanes", path, "--dry-run", "--json").stdout)["removed"] == 0
+    assert len(workspace.read("lanes")) == 2
+    done = json.loads(run("lanes", path, "--replace", "--json").stdout)
+    assert (done["removed"], done["unchanged"]) == (1, 1)
+    assert workspace.read("lanes", ["lane_id"])["lane_id"].to_list() == ["X1"]
+
+
+# Killed on the way -----------------------------------------------------------------------------
+
 IMPORTER = """
 import os, sys
 from pathlib import Path
 from cwmap import importing
-from cwmap.storage import rows
+from cwmap.storage import change, rows
 from cwmap.store import Workspace
-rows.CHUNK = 250
-folder, file = Path(sys.argv[1]), Path(sys.argv[2])
+rows.CHUNK = change.CHUNK = 250
+folder, name, file = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
 workspace = Workspace.open(folder)
-understood = importing.understand(workspace, "reports", file, importing.Question(coords="wgs84"))
+understood = importing.understand(workspace, name, file, importing.Question(coords="wgs84"))
+if sys.argv[4:] == ["replace"]:
+    understood = importing.replacing(workspace, understood)
 workspace.close()
 for _ in sys.stdin:  # a line asks for an import
     child = os.fork()
@@ -396,23 +594,21 @@ for _ in sys.stdin:  # a line asks for an import
 """
 
 
-def test_a_killed_import_leaves_the_state_before_or_after(
-    workspace: Workspace, lanes: Path, degrees: Degrees, tmp_path: Path
-) -> None:
-    number, chance = 4_000, random.Random(5)
-    spots = places(degrees, (50, 2), (50, 52), (50, 15))
-    source = tmp_path / "reports.csv"
-    source.write_bytes(csv(*(report(f"R{i}", spots[i % 3]) for i in range(number)))[1])
+def killed_imports(
+    workspace: Workspace, *words: str | Path, attempts: int, steps_of_all: int
+) -> Iterator[None]:
+    """Import again and again, killed at some step; the last time to the end. Looked at after each."""
+    chance = random.Random(5)
     with subprocess.Popen(
-        [sys.executable, "-c", IMPORTER, str(workspace.folder), str(source)], cwd=ROOT,
+        [sys.executable, "-c", IMPORTER, str(workspace.folder), *map(str, words)], cwd=ROOT,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8",
     ) as importer:  # fmt: skip
         assert importer.stdin
         assert importer.stdout
-        for attempt in range(12):
+        for attempt in range(attempts):
             print(file=importer.stdin, flush=True)
             child = int(importer.stdout.readline())
-            steps = 0 if attempt == 11 else chance.randrange(1, 19)  # 18 a whole import
+            steps = 0 if attempt == attempts - 1 else chance.randrange(1, steps_of_all + 1)
             for _ in range(steps):
                 importer.stdout.readline()
             time.sleep(chance.uniform(0, 0.02))
@@ -421,10 +617,48 @@ def test_a_killed_import_leaves_the_state_before_or_after(
                     os.kill(child, signal.SIGKILL)
             while importer.stdout.readline() != "dead\n":
                 pass
-            read, revision = workspace.read("reports", PLACED), workspace.revision()
-            assert (len(read), revision) in ((0, 1), (number, 2))
-            assert read["placed_by"].isin(["within", "nearest"]).all()
+            yield
             with contextlib.closing(sqlite3.connect(workspace.folder / "town.gpkg")) as file:
                 assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         importer.stdin.close()
+
+
+def test_a_killed_import_leaves_the_state_before_or_after(
+    workspace: Workspace, lanes: Path, degrees: Degrees, tmp_path: Path
+) -> None:
+    number = 4_000
+    spots = places(degrees, (50, 2), (50, 52), (50, 15))
+    source = tmp_path / "reports.csv"
+    source.write_bytes(csv(*(report(f"R{i}", spots[i % 3]) for i in range(number)))[1])
+    for _ in killed_imports(workspace, "reports", source, attempts=12, steps_of_all=18):
+        read, revision = workspace.read("reports", PLACED), workspace.revision()
+        assert (len(read), revision) in ((0, 1), (number, 2))
+        assert read["placed_by"].isin(["within", "nearest"]).all()
     assert revision == 2
+
+
+def test_a_killed_replacement_leaves_the_state_before_or_after(
+    workspace: Workspace, degrees: Degrees, tmp_path: Path
+) -> None:
+    number = 1_000
+    strips = degrees(*(shapely.box(0, 10 * i, 100, 10 * i + 5) for i in range(number)))
+    middle = [shapely.point_on_surface(strip) for strip in strips[:number:5]]
+    spots = [(f"{p.x:.8f}", f"{p.y:.8f}") for p in middle]
+    drawn = {
+        letter: layer(
+            tmp_path, strips, lane_id=[f"{letter}{i}" for i in range(number)], name=["巷"] * number
+        )
+        for letter in "XY"
+    }
+    take(workspace, "lanes", drawn["X"])
+    take(workspace, "reports", csv(*(report(f"R{i}", spot) for i, spot in enumerate(spots))))
+    states = set()
+    killed = killed_imports(workspace, "lanes", drawn["Y"], "replace", attempts=10, steps_of_all=7)
+    for _ in killed:
+        keys = workspace.read("lanes", ["lane_id"])["lane_id"].str[0]
+        held = workspace.read("reports", ["lane_id"])["lane_id"].str[0]
+        gone = workspace.removals("lanes")
+        states.add((workspace.revision(), gone, *keys.unique(), *held.unique()))
+        assert len(keys) == number
+        assert states <= {(2, 0, "X", "X"), (3, number, "Y", "Y")}
+    assert len(states) == 2

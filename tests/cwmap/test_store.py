@@ -191,6 +191,27 @@ def _told(value: Any) -> Any:
     return None if value is None or pd.isna(value) else value
 
 
+@settings(deadline=None, max_examples=15, phases=UNSHRUNK)
+@given(FRAMES, st.data())
+def test_what_is_taken_out_is_kept_as_it_was(
+    found: dict[str, dict[str, Any]], data: st.DataObject
+) -> None:
+    keys = data.draw(st.lists(st.sampled_from(sorted(found)), unique=True))
+    with fresh() as workspace:
+        merged(workspace, frame_of(found))
+        before = workspace.read("reports").set_index("report_id")
+        with workspace.changing() as under_way:
+            gone = under_way.remove("reports", [*keys, "not there"])
+            under_way.finish("import", "reports", "x", gone, 0)
+        assert gone == Merged(0, 0, 0, len(keys))
+        after = workspace.read("reports").set_index("report_id")
+        pd.testing.assert_frame_equal(after, before.drop(index=keys), check_index_type=False)
+        kept = workspace.removed("reports").set_index("report_id").drop(columns=["revision", "at"])
+        for key in keys:
+            assert [_told(v) for v in kept.loc[key]] == [_told(v) for v in before.loc[key]]
+        assert len(kept) == workspace.removals("reports") == len(keys)
+
+
 def test_columns_that_a_file_only_defaults_do_not_overwrite(workspace: Workspace) -> None:
     merged(workspace, reports(["A"], status="verified"))
     again = reports(["A", "B"], status="open")
@@ -372,7 +393,7 @@ def test_the_file_is_a_geopackage_that_gdal_opens_without_a_warning(
     )  # fmt: skip
     assert done.stderr == ""
     found = {line.split("|")[0]: line.split("|")[1:] for line in done.stdout.splitlines()}
-    system = {"cwmap_settings", "cwmap_revisions", "report_history", "task_events"}
+    system = {"cwmap_settings", "cwmap_revisions", "report_history", "task_events", "removed_rows"}
     assert set(TABLES) | system == set(found)
     assert found["lanes"] == ["MultiPolygon", "1", "EPSG:4326"]
     assert found["reports"] == ["Unknown", "2", "EPSG:4326"]
@@ -458,11 +479,12 @@ def test_a_workspace_of_an_older_version_gets_what_it_lacks(workspace: Workspace
     workspace.close()
     file = workspace.folder / "town.gpkg"
     with contextlib.closing(sqlite3.connect(file)) as old:
-        for name in ("units", "inspections", "tasks", "task_events"):
+        for name in ("units", "inspections", "tasks", "task_events", "removed_rows"):
             for at in ("gpkg_geometry_columns", "gpkg_contents"):
                 old.execute(f"DELETE FROM {at} WHERE table_name = ?", (name,))
             old.execute(f"DROP TABLE {name}")
         old.execute("ALTER TABLE duties DROP COLUMN standard")
+        old.execute("ALTER TABLE cwmap_revisions DROP COLUMN removed")
         old.execute("UPDATE cwmap_settings SET value = '1' WHERE key = 'version'")
         old.execute("DELETE FROM cwmap_settings WHERE key = 'hours'")
         old.commit()
@@ -472,11 +494,15 @@ def test_a_workspace_of_an_older_version_gets_what_it_lacks(workspace: Workspace
     assert "standard" in again.read("duties")
     with again.changing() as made:
         made.set(hours="09:00-17:00")
+        gone = made.remove("reports", ["A"])
+        made.finish("import", "reports", "x", gone, 0)
     assert again.settings().hours == "09:00-17:00"
+    assert again.revisions()["removed"].fillna(0).to_list() == [1, 0]
+    assert again.removed("reports")["description"].to_list() == ["甲"]
     again.close()
     with contextlib.closing(sqlite3.connect(file)) as now:
         named = {n for (n,) in now.execute("SELECT table_name FROM gpkg_contents")}
-        assert {"units", "inspections", "tasks", "task_events"} <= named
+        assert {"units", "inspections", "tasks", "task_events", "removed_rows"} <= named
         assert now.execute("PRAGMA foreign_key_check").fetchall() == []
     Workspace.open(workspace.folder).close()  # a second time there is nothing to do
 
