@@ -43,7 +43,7 @@ def draw(town: Town) -> None:
                 "动作": changes["action"].map(ACTIONS).fillna(changes["action"]),
                 "表": changes["table"].map(lambda n: TABLES[n].label if n in TABLES else n),
                 "文件": changes["file"], "新增": changes["added"], "更新": changes["updated"],
-                "未变": changes["unchanged"], "未收录": changes["rejected"],
+                "未变": changes["unchanged"], "移除": changes["removed"], "未收录": changes["rejected"],
             }
         )  # fmt: skip
         st.dataframe(shown, hide_index=True, key="changes")

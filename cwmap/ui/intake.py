@@ -64,8 +64,10 @@ def draw(town: Town) -> None:
         return
     _show(town, understood, question, file.file_id)
     settled = intake_replace.choose(understood, file.file_id)
+    going = 0 if settled is None or settled.leaving is None else len(settled.leaving)
     if st.button(
-        f"导入 {len(understood.checked.rows):,} 行", type="primary", key="intake-go",
+        f"导入 {len(understood.checked.rows):,} 行" + (f"，移除 {going:,} 条" if going else ""),
+        type="primary", key="intake-go",
         disabled=settled is None or understood.checked.rows.empty,
     ) and settled:  # fmt: skip
         _import(settled, file.name)

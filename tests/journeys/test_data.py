@@ -16,6 +16,7 @@ import pyogrio
 from playwright.sync_api import Locator
 
 from cwmap import figures, importing, sample
+from cwmap.duties import coverage
 from cwmap.filters import Filter
 from cwmap.writers.layers import LAYERS, layer_frame
 from geo.coordinates import from_wgs84
@@ -282,6 +283,55 @@ def test_everything_in_one_file(served: Served, new_screen: OpenScreen, tmp_path
     layers = [name for name, kind in pyogrio.list_layers(saved) if kind]
     counts = {LAYERS[name]: f"{pyogrio.read_info(saved, name)['features']:,}" for name in layers}
     assert {label: n for label, n in told.items() if n != "0"} == counts
+
+
+def test_a_table_is_replaced_after_a_second_yes(
+    own_served: Served, new_screen: OpenScreen, tmp_path: Path
+) -> None:
+    """Redrawn lanes: off by default, what goes is named and confirmed, and can be had again."""
+    workspace = own_served.workspace()
+    lanes = workspace.read("lanes")
+    gone = lanes.iloc[-3:]
+    file = tmp_path / "巷道.geojson"
+    columns = {"lane_id": lanes["lane_id"], "name": lanes["name"]}
+    kept = gpd.GeoDataFrame(columns, geometry=list(lanes["geometry"]), crs="EPSG:4326")[:-3]
+    kept.to_file(file)
+
+    screen = new_screen(own_served).open_page("/data")
+    page = screen.page
+    screen.choose("intake-table", "巷道")
+    drop(screen, file)
+    go = page.locator(".st-key-intake-go button")
+    assert go.inner_text() == f"导入 {len(kept):,} 行"
+    assert go.is_enabled()
+    page.locator("[class*=st-key-intake-replace-lanes] label").click()
+    page.locator("[class*=st-key-intake-remove-] label").wait_for()
+    named = "、".join(f"{row.lane_id} {row.name}" for row in gone.itertuples(index=False))
+    assert page.get_by_text(f"移除 3 条：{named}").is_visible()
+    assert go.is_disabled()
+    assert screen.latin() == []
+    with page.expect_download() as download:
+        page.locator(".st-key-intake-leaving button").click()
+    download.value.save_as(tmp_path / "将移除.xlsx")
+    sheet = pd.read_excel(tmp_path / "将移除.xlsx", dtype=str, engine="calamine")
+    assert sheet["巷道编号"].to_list() == gone["lane_id"].to_list()
+
+    page.locator("[class*=st-key-intake-remove-] label").click()
+    go.filter(has_text="移除 3 条").wait_for()
+    go.click()
+    done = page.get_by_text("已导入")
+    done.wait_for(timeout=120_000)
+    screen.settled()
+    assert "移除 3，" in done.inner_text()
+    assert workspace.read("lanes", ["lane_id"])["lane_id"].to_list() == list(kept["lane_id"])
+    assert workspace.removals("lanes") == 3
+    page.locator(".st-key-intake-removed button").filter(has_text="移除过的 3 条").wait_for()
+    screen.open("/duties")  # whose register still names them
+    page.get_by_role("radio", name=re.compile("^图上没有")).click()
+    page.get_by_text("台账里的名称在图上找不到").wait_for()
+    named = coverage.coverage(own_served.town()).unknown["lane"]
+    lost = named[named.isin([*gone["lane_id"], *gone["name"]])]
+    page.get_by_role("button", name=re.compile(re.escape(lost.iloc[0]))).first.wait_for()
 
 
 def test_the_page_serves_while_the_command_line_imports(
