@@ -173,7 +173,5 @@ def _changing(workspace: Workspace, *, may_empty: bool = False) -> Iterator[dict
         yield known
         managed = any(account.viewer.may_edit for account in known.values())
         if not managed and not (may_empty and not known):
-            raise CwmapError(
-                "至少要有一个创卫办的账号，否则谁也不能修改；请先建一个创卫办的账号。"
-            )
+            raise CwmapError("至少要有一个创卫办的账号，否则谁也不能修改；请先建一个创卫办的账号。")
         transaction.set(accounts=[asdict(known[name]) for name in sorted(known)])
