@@ -21,6 +21,7 @@ if __name__ == "__main__":  # Streamlit draws a page
     frame.doors(PAGES)
     account.door()
 else:  # the server imports its app
+    server.warm()
     app = st.App(
         __file__,
         routes=server.routes(),

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,6 +28,8 @@ from cwmap import __version__, api, clusters, figures, signin
 from cwmap.colours import even_breaks, heat_png
 from cwmap.errors import CwmapError
 from cwmap.filters import Filter
+from cwmap.gaps import facilities
+from cwmap.gaps.walks import walks
 from cwmap.town import Keeper, Town, keeper
 from cwmap.ui.assets import ASSETS
 from cwmap.ui.look import Look
@@ -33,6 +37,7 @@ from cwmap.ui.scene import scene_script
 
 KEEP_FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 KEEP_NOT = {"Cache-Control": "no-store"}
+_WARM_AFTER_S = 5.0  # the first visitor's page comes first
 PHOTO_TYPES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -147,6 +152,19 @@ def routes() -> list[BaseRoute]:
         Route("/cwmap/session", _answer(_session), methods=["POST"]),
         *api.routes(open_keeper),
     ]
+
+
+def warm() -> None:
+    """Open the town, and make its walking network, before somebody has to wait for it."""
+    start = threading.Timer(_WARM_AFTER_S, _warm)
+    start.daemon = True
+    start.start()
+
+
+def _warm() -> None:
+    with suppress(CwmapError):  # told where it is asked for
+        town = open_keeper().fresh()
+        walks(town, facilities.load(workspace_folder(), town.categories))
 
 
 def middleware(pages: Iterable[str]) -> list[Middleware]:

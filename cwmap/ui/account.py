@@ -7,6 +7,7 @@ browser had when the page was opened.
 from __future__ import annotations
 
 import json
+import threading
 import time
 
 import streamlit as st
@@ -17,6 +18,7 @@ from cwmap.errors import CwmapError
 from cwmap.ui import frame
 
 _PAUSE_S = 1.0  # after a wrong password, so that guessing takes years
+_GUESSING = threading.Lock()  # however many tabs guess at once
 _TAKE = """((ticket) => {
   if (window.CW_TICKET === ticket) return;
   window.CW_TICKET = ticket;
@@ -71,12 +73,13 @@ def _sign_in() -> None:
         password = st.text_input("口令", type="password", autocomplete="current-password")
         if not st.form_submit_button("登录", type="primary", width="stretch"):
             return
-    try:
-        enter(access.sign_in(server.open_keeper().workspace, name, password))
-    except CwmapError as error:
-        time.sleep(_PAUSE_S)
-        st.error(frame.plain(str(error)))
-        return
+    with _GUESSING:
+        try:
+            enter(access.sign_in(server.open_keeper().workspace, name, password))
+        except CwmapError as error:
+            time.sleep(_PAUSE_S)
+            st.error(frame.plain(str(error)))
+            return
     st.rerun()
 
 

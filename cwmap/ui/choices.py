@@ -90,8 +90,3 @@ def decide(**changes: Any) -> None:
 def asked(town: Town) -> Filter:
     """The filter in force, with patrols only where that was chosen."""
     return hotspots.asked(town, state.question(), choices().method)
-
-
-def theme() -> str:
-    """light or dark: what the viewer's page has."""
-    return "dark" if st.context.theme.type == "dark" else "light"

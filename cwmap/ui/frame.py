@@ -42,13 +42,18 @@ def doors(pages: Mapping[str, tuple[str, str]]) -> None:
     sheets = sorted(ASSETS.glob("page*.css"))
     style = "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
     # Streamlit does not tell style sheets which theme it has.
-    st.html(f"<style>{style}{DARK if st.context.theme.type == 'dark' else ''}</style>")
+    st.html(f"<style>{style}{DARK if theme() == 'dark' else ''}</style>")
     entries = {
         path: st.Page(str(shipped(file)), title=title, url_path=path, default=not at)
         for at, (path, (file, title)) in enumerate(pages.items())
     }
     st.session_state["doors"] = entries
     sentence(st.navigation(list(entries.values()), position="hidden").run)()
+
+
+def theme() -> str:
+    """light or dark: what the viewer's page has."""
+    return "dark" if st.context.theme.type == "dark" else "light"
 
 
 def door(path: str) -> Any:

@@ -14,7 +14,6 @@ from cwmap.gaps.gaps import VERDICTS, Gaps
 from cwmap.gaps.homes import UNITS
 from cwmap.town import Town
 from cwmap.ui import cards, frame, gapwords
-from cwmap.ui.choices import theme
 from cwmap.ui.shown import Shown
 
 _TEXT = {
@@ -183,7 +182,7 @@ def legend(shown: Shown) -> None:
     assert shown.key
     codes = shown.state["cells"]["classes"]
     items = "".join(
-        f'<li><i style="background:{dark if theme() == "dark" else light}"></i>{escape(label)}'
+        f'<li><i style="background:{dark if frame.theme() == "dark" else light}"></i>{escape(label)}'
         f"<span>{codes.count(str(at)):,}</span></li>"
         for at, (light, dark, label) in enumerate(shown.key.classes)
     )

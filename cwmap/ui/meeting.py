@@ -19,7 +19,7 @@ from cwmap.errors import CwmapError
 from cwmap.meeting import agenda, telling
 from cwmap.meeting.agenda import Agenda, Step
 from cwmap.meeting.desk import Desk
-from cwmap.ui import choices, meetingmap, meetingplan
+from cwmap.ui import frame, meetingmap, meetingplan
 from cwmap.ui import map as town_map
 from cwmap.ui.assets import asset_url, localize
 
@@ -38,7 +38,7 @@ def draw() -> None:
 def _stage() -> None:
     name = st.query_params.get("agenda", "")
     held = st.session_state.get("meeting")
-    if held is None or held["asked"] != (name, choices.theme()):
+    if held is None or held["asked"] != (name, frame.theme()):
         try:
             held = _open(name)
         except CwmapError as error:
@@ -61,7 +61,7 @@ def _open(name: str) -> dict[str, Any]:
     with st.spinner("正在准备会议画面…"):
         desk = Desk(keeper.fresh(), keeper.workspace)
         plan = agenda.load(keeper.workspace.folder, name) if name else desk.usual()
-        held = {"asked": (name, choices.theme()), "desk": desk, "meeting": prepared(desk, plan)}
+        held = {"asked": (name, frame.theme()), "desk": desk, "meeting": prepared(desk, plan)}
     st.session_state["meeting"] = held
     return held
 

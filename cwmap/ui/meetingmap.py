@@ -14,9 +14,9 @@ from cwmap.gaps import asking
 from cwmap.meeting import telling
 from cwmap.meeting.desk import Desk
 from cwmap.meeting.telling import Told
-from cwmap.ui import dutymap, gapmap, hotviews, legend, scoremap, spotlist, tasklist
+from cwmap.ui import dutymap, frame, gapmap, hotviews, legend, scoremap, spotlist, tasklist
 from cwmap.ui import map as town_map
-from cwmap.ui.choices import Choices, theme
+from cwmap.ui.choices import Choices
 from cwmap.ui.look import Look
 from cwmap.ui.shown import Key, Shown, State
 
@@ -30,7 +30,7 @@ def shown(desk: Desk, told: Told) -> tuple[State, Legend | None]:
     Nothing in it is asked of the server later: while a meeting is on, new data must not jump.
     """
     found = page_of(desk, told)
-    painted = town_map.unserved(desk.town, found.state, theme()) | {"fly": None}
+    painted = town_map.unserved(desk.town, found.state, frame.theme()) | {"fly": None}
     painted |= {"series": None, "chosen": _chosen(told, painted)}
     return painted, _legend(found.key)
 

@@ -56,7 +56,7 @@ def draw(town: Town, shown: list[Panel]) -> None:
     """The panels; a click on one asks for that kind alone."""
     if not shown:
         return
-    theme = choices.theme()
+    theme = frame.theme()
     width = state.look().bandwidth_m or figures.bandwidths_m(town)[2]
     words = {
         "bandwidth": str(width), "top": f"{max(p.peak for p in shown):.6g}",

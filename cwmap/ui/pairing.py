@@ -125,7 +125,7 @@ def picked(found: Together, place_id: str) -> None:
 
 def legend(found: Together) -> None:
     """The three classes with their numbers, and the method."""
-    colours = COLOURS[choices.theme()]
+    colours = COLOURS[frame.theme()]
     each, unit = UNIT_WORDS[found.found[0].method.units]
     labels = _labels(found)
     counts = found.units["where"].value_counts()

@@ -152,9 +152,9 @@ def _form(
         who = st.text_input("经办人", value=account.signature())
         if action.key == "assign":
             owners = sorted({*tasks.tasks(town, tasklist.rules(town)).owners, str(row["owner"])})
-            given["owner"] = st.selectbox(
-                "派给", owners, index=owners.index(str(row["owner"])), accept_new_options=True
-            )
+            known = st.selectbox("派给", owners, index=owners.index(str(row["owner"])))
+            other = st.text_input("或派给另一个单位", placeholder="不在上面的，写在这里")
+            given["owner"] = other.strip() or known
         if "due_at" in action.needs:
             ahead = moments.local(town, row["due_at"]) + timedelta(days=3)
             day = st.date_input(
