@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from cwmap.ui import frame, scoreviews, state, words
+from cwmap.ui import frame, state, words
 from cwmap.ui import map as town_map
+from cwmap.ui.assessment import scoreviews
 
 
 @st.fragment

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from cwmap.ui import account, accounts, briefs, frame, holdings, intake, officeform, state, takeaway
+from cwmap.ui import account, frame, state
+from cwmap.ui.data import accounts, briefs, holdings, intake, officeform, takeaway
 
 town = frame.town()
 frame.header(town)

@@ -4,8 +4,9 @@ import streamlit as st
 
 from cwmap import units
 from cwmap.duties import duties
-from cwmap.ui import dutylist, dutymap, filterbar, frame, postings, state, words
+from cwmap.ui import filterbar, frame, state, words
 from cwmap.ui import map as town_map
+from cwmap.ui.duties import dutylist, dutymap, postings
 
 VIEWS = {"standing": "到位情况", "load": "负担与问题"}
 

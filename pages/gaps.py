@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from cwmap.ui import filterbar, frame, gaplist, gapviews, gapwords, state, words
+from cwmap.ui import filterbar, frame, state, words
 from cwmap.ui import map as town_map
+from cwmap.ui.gaps import gaplist, gapviews, gapwords
 
 
 @st.fragment

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from cwmap.ui import choices, filterbar, frame, hotviews, overtime, spotlist, state
+from cwmap.ui import filterbar, frame, state
 from cwmap.ui import map as town_map
+from cwmap.ui.hotspots import choices, hotviews, overtime, spotlist
 
 
 @st.fragment

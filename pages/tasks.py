@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from cwmap.ui import filterbar, frame, state, taskbooks, taskcard, tasklist, words
+from cwmap.ui import filterbar, frame, state, words
 from cwmap.ui import map as town_map
+from cwmap.ui.tasks import taskbooks, taskcard, tasklist
 
 VIEWS = {"list": "清单", "rates": "指标"}
 

@@ -16,7 +16,7 @@ from cwmap.trends.emerging import emerging
 from cwmap.trends.hotspots import Method
 from cwmap.trends.spots import Spot, spots
 from cwmap.trends.together import together
-from cwmap.ui import choices
+from cwmap.ui.hotspots import choices
 from tests.journeys.dashboard import Served
 from tests.journeys.screen import OpenScreen, Screen
 

@@ -25,7 +25,7 @@ from cwmap.meeting.desk import Desk
 from cwmap.store import Merged, column
 from cwmap.tasks import steps, tasks
 from cwmap.ui import map as town_map
-from cwmap.ui import scoremap
+from cwmap.ui.assessment import scoremap
 from cwmap.ui.look import Look
 from tests.journeys.dashboard import Served
 from tests.journeys.screen import OpenScreen, Screen

@@ -12,8 +12,8 @@ from cwmap.filters import Filter
 from cwmap.town import Town
 from cwmap.trends.hotspots import Method
 from cwmap.trends.together import together
-from cwmap.ui import multiples, pairing
-from cwmap.ui.choices import Choices
+from cwmap.ui.hotspots import multiples, pairing
+from cwmap.ui.hotspots.choices import Choices
 from cwmap.ui.look import Look
 from cwmap.ui.map import pair_state
 from cwmap.ui.outline import outline_url

@@ -21,7 +21,8 @@ from cwmap.meeting import agenda, telling
 from cwmap.meeting.desk import Desk
 from cwmap.store import Workspace
 from cwmap.town import Town
-from cwmap.ui import keeping, meetingmap, printed
+from cwmap.ui import keeping, printed
+from cwmap.ui.meeting import meetingmap
 from cwmap.ui.shown import Shown
 from geo.coordinates import from_wgs84
 

@@ -17,7 +17,8 @@ from cwmap.errors import CwmapError
 from cwmap.export import EVERYTHING, heat_width_m
 from cwmap.filters import Filter
 from cwmap.town import Town
-from cwmap.ui import frame, state, takeaway_preview
+from cwmap.ui import frame, state
+from cwmap.ui.data import takeaway_preview
 from cwmap.ui.saved import saved_map
 from cwmap.writers.layers import LAYERS, layer_scope
 from cwmap.writers.system import System, doubts, system_of

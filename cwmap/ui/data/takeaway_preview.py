@@ -13,7 +13,7 @@ from cwmap.colours import even_breaks
 from cwmap.filters import Filter
 from cwmap.store import Workspace
 from cwmap.town import Town
-from cwmap.ui import takeaway_picture
+from cwmap.ui.data import takeaway_picture
 from cwmap.writers.layers import LAYERS, layer_columns, layer_scope
 from cwmap.writers.preview import FIRST, SAMPLE, Preview, preview
 from cwmap.writers.sheets import worded

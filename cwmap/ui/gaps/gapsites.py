@@ -15,7 +15,8 @@ from cwmap.gaps.facilities import Norm
 from cwmap.gaps.homes import UNITS
 from cwmap.gaps.siting import Placed, Proposal
 from cwmap.town import Town
-from cwmap.ui import frame, gapwords, state, words
+from cwmap.ui import frame, state, words
+from cwmap.ui.gaps import gapwords
 
 _STRETCHES = 40
 

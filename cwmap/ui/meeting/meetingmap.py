@@ -14,11 +14,16 @@ from cwmap.gaps import asking
 from cwmap.meeting import telling
 from cwmap.meeting.desk import Desk
 from cwmap.meeting.telling import Told
-from cwmap.ui import dutymap, frame, gapmap, hotviews, legend, scoremap, spotlist, tasklist
+from cwmap.ui import frame, legend
 from cwmap.ui import map as town_map
-from cwmap.ui.choices import Choices
+from cwmap.ui.assessment import scoremap
+from cwmap.ui.duties import dutymap
+from cwmap.ui.gaps import gapmap
+from cwmap.ui.hotspots import hotviews, spotlist
+from cwmap.ui.hotspots.choices import Choices
 from cwmap.ui.look import Look
 from cwmap.ui.shown import Key, Shown, State
+from cwmap.ui.tasks import tasklist
 
 Legend = dict[str, Any]
 """title, and boxes: colour of the light theme, of the dark one, and what it means."""

@@ -14,7 +14,8 @@ from cwmap.assessment.inspections import Found
 from cwmap.errors import CwmapError
 from cwmap.tables import INSPECTIONS, UNIT_KIND
 from cwmap.town import Town
-from cwmap.ui import account, frame, scorelist, state
+from cwmap.ui import account, frame, state
+from cwmap.ui.assessment import scorelist
 
 
 def form(town: Town) -> None:

@@ -18,8 +18,9 @@ from cwmap.colours import CATEGORICAL
 from cwmap.norms import split_words
 from cwmap.tables import UNIT_KIND
 from cwmap.town import Town
-from cwmap.ui import frame, scorelist, scoremap, state
+from cwmap.ui import frame, state
 from cwmap.ui import map as town_map
+from cwmap.ui.assessment import scorelist, scoremap
 from cwmap.ui.pictures import images
 from cwmap.ui.shown import Key, Shown, State
 from cwmap.workbook import write_sheet

@@ -17,7 +17,7 @@ from cwmap.duties import duties
 from cwmap.filters import Filter
 from cwmap.town import Town
 from cwmap.ui import map as town_map
-from cwmap.ui import scoremap
+from cwmap.ui.assessment import scoremap
 from cwmap.ui.look import Look
 from cwmap.ui.shown import Key, Shown
 

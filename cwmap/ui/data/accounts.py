@@ -14,7 +14,8 @@ from cwmap.errors import CwmapError
 from cwmap.store import Workspace
 from cwmap.tasks import tasks
 from cwmap.town import Town
-from cwmap.ui import account, frame, tasklist
+from cwmap.ui import account, frame
+from cwmap.ui.tasks import tasklist
 
 _NOTES = {
     "office": "修改一切", "unit": "只办理本单位的任务", "leader": "只看，电话号码显示完整",

@@ -20,8 +20,9 @@ from cwmap.tables import STATE
 from cwmap.tasks import steps, tasks
 from cwmap.tasks.steps import ACTIONS, Action
 from cwmap.town import Town
-from cwmap.ui import account, cards, frame, moments, tasklist
+from cwmap.ui import account, cards, frame, moments
 from cwmap.ui.pictures import images
+from cwmap.ui.tasks import tasklist
 
 _DERIVED = {"report": "上报", "import": "导入更新"}
 NO_PHOTO = '<p class="cw-empty">没有照片</p>'

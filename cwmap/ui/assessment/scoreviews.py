@@ -7,7 +7,8 @@ from collections.abc import Callable
 from cwmap.assessment import assessment, bulletin
 from cwmap.assessment.assessment import Period
 from cwmap.town import Town
-from cwmap.ui import bulletins, inspecting, revisiting, rulebook, scorelist, scoremap, state
+from cwmap.ui import state
+from cwmap.ui.assessment import bulletins, inspecting, revisiting, rulebook, scorelist, scoremap
 from cwmap.ui.view import View
 
 VIEWS = {

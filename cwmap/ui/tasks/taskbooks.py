@@ -13,7 +13,8 @@ from cwmap.errors import CwmapError
 from cwmap.filters import Filter
 from cwmap.tasks import tasks, unitbook
 from cwmap.town import Town
-from cwmap.ui import account, frame, tasklist
+from cwmap.ui import account, frame
+from cwmap.ui.tasks import tasklist
 
 SHOWN = 100
 

@@ -16,7 +16,8 @@ from cwmap.checks.georeference import label
 from cwmap.errors import CwmapError, NeedsAnswer
 from cwmap.tables import TABLES, Table, headers
 from cwmap.town import Town
-from cwmap.ui import account, frame, intake_replace
+from cwmap.ui import account, frame
+from cwmap.ui.data import intake_replace
 
 FILE_TYPES = [
     "xlsx", "xls", "csv", "gz", "txt", "tsv", "zip", "gpkg", "geojson", "json", "kml", "kmz",

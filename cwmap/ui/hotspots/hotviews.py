@@ -13,9 +13,10 @@ from cwmap.filters import Filter
 from cwmap.town import Town
 from cwmap.trends import hotspots
 from cwmap.trends.emerging import emerging
-from cwmap.ui import legend, multiples, overtime, pairing, spotlist, state
+from cwmap.ui import legend, state
 from cwmap.ui import map as town_map
-from cwmap.ui.choices import Choices, asked, choices
+from cwmap.ui.hotspots import multiples, overtime, pairing, spotlist
+from cwmap.ui.hotspots.choices import Choices, asked, choices
 from cwmap.ui.look import Look
 from cwmap.ui.shown import Shown
 from cwmap.ui.view import View

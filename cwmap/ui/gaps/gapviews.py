@@ -13,7 +13,8 @@ from cwmap.gaps import catchments, gaps
 from cwmap.gaps.asking import Asked
 from cwmap.gaps.facilities import Facility
 from cwmap.town import Town
-from cwmap.ui import frame, gaplist, gapmap, gapsites, gapwords, state
+from cwmap.ui import frame, state
+from cwmap.ui.gaps import gaplist, gapmap, gapsites, gapwords
 from cwmap.ui.view import View
 
 

@@ -20,8 +20,9 @@ from cwmap.town import Town
 from cwmap.trends import effect
 from cwmap.trends.emerging import LABELS, Emerging
 from cwmap.trends.rhythm import WEEKDAYS, Rhythm, rhythm
-from cwmap.ui import cards, keeping, spotlist, state
-from cwmap.ui.choices import UNITS, VIEWS, asked, choices, choose
+from cwmap.ui import cards, keeping, state
+from cwmap.ui.hotspots import spotlist
+from cwmap.ui.hotspots.choices import UNITS, VIEWS, asked, choices, choose
 from cwmap.ui.legend import ramp
 from cwmap.ui.look import Look
 from cwmap.ui.map import highest, periods, trend_state

@@ -18,7 +18,8 @@ from cwmap.drawing.sheet import Heat, Sheet
 from cwmap.filters import Filter
 from cwmap.town import Town
 from cwmap.trends.together import kind_name
-from cwmap.ui import choices, frame, keeping, legend, state
+from cwmap.ui import frame, keeping, legend, state
+from cwmap.ui.hotspots import choices
 from cwmap.ui.outline import COLOURS, outline_url
 
 USUAL, MOST = 4, 6

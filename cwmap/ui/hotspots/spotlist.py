@@ -15,7 +15,7 @@ from cwmap.town import Town
 from cwmap.trends.hotspots import Hotspots, Method
 from cwmap.trends.spots import Spot, Spots, spots
 from cwmap.ui import frame, state
-from cwmap.ui.choices import NEIGHBOURHOODS, UNITS, choices, choose, decide
+from cwmap.ui.hotspots.choices import NEIGHBOURHOODS, UNITS, choices, choose, decide
 from cwmap.ui.look import Look
 from cwmap.ui.map import hotspot_state
 from cwmap.ui.shown import Key, Shown

@@ -16,8 +16,8 @@ from cwmap.gaps.facilities import Facility, Norm, Norms
 from cwmap.gaps.homes import UNITS
 from cwmap.gaps.walks import Shapes
 from cwmap.town import Town
-from cwmap.ui import gapsites
 from cwmap.ui import map as town_map
+from cwmap.ui.gaps import gapsites
 from cwmap.ui.look import Look
 from cwmap.ui.scene import FACILITY_ICONS
 from cwmap.ui.shown import Key, Shown, State

@@ -19,9 +19,10 @@ from cwmap.errors import CwmapError
 from cwmap.meeting import agenda, telling
 from cwmap.meeting.agenda import Agenda, Step
 from cwmap.meeting.desk import Desk
-from cwmap.ui import frame, meetingmap, meetingplan
+from cwmap.ui import frame
 from cwmap.ui import map as town_map
 from cwmap.ui.assets import asset_url, localize
+from cwmap.ui.meeting import meetingmap, meetingplan
 
 _SCRIPTS = ("meeting.js", "page_meeting.css")
 

@@ -13,7 +13,8 @@ from cwmap.gaps.facilities import Norms
 from cwmap.gaps.gaps import VERDICTS, Gaps
 from cwmap.gaps.homes import UNITS
 from cwmap.town import Town
-from cwmap.ui import cards, frame, gapwords
+from cwmap.ui import cards, frame
+from cwmap.ui.gaps import gapwords
 from cwmap.ui.shown import Shown
 
 _TEXT = {

@@ -13,7 +13,8 @@ from cwmap.filters import Filter
 from cwmap.town import Town
 from cwmap.trends.hotspots import UNIT_WORDS
 from cwmap.trends.together import WHERE, Shared, Together, kind_name, together
-from cwmap.ui import choices, frame, state
+from cwmap.ui import frame, state
+from cwmap.ui.hotspots import choices
 from cwmap.ui.look import Look
 from cwmap.ui.map import pair_state
 from cwmap.ui.shown import Key, Shown

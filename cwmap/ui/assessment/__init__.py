@@ -1,0 +1,1 @@
+"""考核: the page and its views."""

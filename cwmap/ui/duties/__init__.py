@@ -1,0 +1,1 @@
+"""责任: the page and its views."""

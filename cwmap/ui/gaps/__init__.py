@@ -1,0 +1,1 @@
+"""缺口: the page and its views."""

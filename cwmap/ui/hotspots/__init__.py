@@ -1,0 +1,1 @@
+"""热点: the page and its views."""

@@ -1,0 +1,1 @@
+"""会议: the stage, and the arranging of agendas."""

@@ -1,0 +1,1 @@
+"""任务: the page and its views."""
