@@ -23,13 +23,17 @@ from cwmap.api.asking import CRS84, parameters, question_of
 from cwmap.api.conditions import CLASSES, GEOMETRY
 from cwmap.api.offered import Layer, collection, extent
 from cwmap.captions import SYNTHETIC
+from cwmap.filters import Filter
 from cwmap.tables import Column
-from cwmap.writers.layers import LAYERS
-from cwmap.writers.outgoing import INTERNAL, INVENTED
+from cwmap.writers.layers import LAYERS, layer_columns
+from cwmap.writers.outgoing import INTERNAL, INVENTED, kinds_of
+from cwmap.writers.preview import preview
+from cwmap.writers.qgis_layers import Live, definition
+from cwmap.writers.symbology import lasting
 
 ROOT = "/cwmap/ogc"
 JSON, GEOJSON, SCHEMA = "application/json", "application/geo+json", "application/schema+json"
-HTML = "text/html; charset=utf-8"
+HTML, QLR = "text/html; charset=utf-8", "application/x-qgis-layer-definition"
 _QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 _PARTS = {
     "ogcapi-features-1": ("core", "geojson", "oas30"),
@@ -50,7 +54,7 @@ def routes(opener: Opener) -> list[BaseRoute]:
     """The routes under `ROOT`; what lies there and is none of them is told so."""
     ways: dict[str, Make] = {
         "": _landing, "/": _landing, "/conformance": _conformance, "/api": _api,
-        "/collections": _collections, "/collections/{name}": _collection,
+        "/qgis.qlr": _for_qgis, "/collections": _collections, "/collections/{name}": _collection,
         "/collections/{name}/schema": _schema, "/collections/{name}/queryables": _queryables,
         "/collections/{name}/items": _items, "/collections/{name}/items/{feature_id:path}": _item,
         "/{rest:path}": _nothing,
@@ -101,6 +105,20 @@ def _api(asked: Asked) -> Response:
     layers = [_layer(asked, name) for name in LAYERS]
     described = openapi.document(layers, asked.base, _title(asked), _notice(asked))
     return _answer(described, openapi.MEDIA_TYPE)
+
+
+def _for_qgis(asked: Asked) -> Response:
+    """All layers for QGIS, coloured as on the pages."""
+    parameters(asked.request)
+    groups, layers = asked.town.categories.groups, []
+    for name, title in LAYERS.items():
+        found = preview(asked.town, asked.workspace, name, Filter())
+        look = lasting(found.look, name, groups)
+        kinds = kinds_of(name, found.sample)
+        layers.append(Live(name, title, layer_columns(asked.town, name), look, kinds))
+    body = definition(layers, _title(asked), asked.base)
+    file = {"Content-Disposition": "attachment; filename=cwmap.qlr"}
+    return Response(body, headers=HEADERS | file, media_type=QLR)
 
 
 def _collections(asked: Asked) -> Response:

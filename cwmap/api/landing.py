@@ -36,6 +36,8 @@ def page(town: Town, base: str) -> str:
 <h2>在 QGIS 里使用</h2>
 <p>“图层”→“添加图层”→“添加 WFS / OGC API - Features 图层”→“新建”，地址填
 <code>{address}</code>，版本选“OGC API - Features”，连接后选图层。</p>
+<p>或下载<a href="{address}/qgis.qlr">图层定义 cwmap.qlr</a>，拖进 QGIS：
+全部图层一次加好，颜色、中文字段名与页面相同。</p>
 <h2>图层</h2><table>{rows}</table>
 <h2>筛选</h2>
 <p>在图层地址后面写条件，如

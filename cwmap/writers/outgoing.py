@@ -49,9 +49,7 @@ class Outgoing:
     @property
     def kinds(self) -> list[Geometry]:
         """The kinds of shapes in it, in the order of GEOMETRIES; of an empty one those it would have."""
-        dimensions = shapely.get_dimensions(self.frame.geometry.to_numpy(object))
-        found = [kind for at, kind in enumerate(GEOMETRIES) if (dimensions == at).any()]
-        return found or ["point" if self.layer in POINTS else "polygon"]
+        return kinds_of(self.layer, self.frame)
 
     @property
     def about(self) -> list[tuple[str, str]]:
@@ -76,6 +74,13 @@ class Outgoing:
     def sentence(self) -> str:
         """The same in one line."""
         return "；".join(f"{label}：{text}" for label, text in self.about)
+
+
+def kinds_of(layer: str, frame: gpd.GeoDataFrame) -> list[Geometry]:
+    """The kinds of shapes in a layer's frame, in the order of GEOMETRIES."""
+    dimensions = shapely.get_dimensions(frame.geometry.to_numpy(object))
+    found = [kind for at, kind in enumerate(GEOMETRIES) if (dimensions == at).any()]
+    return found or ["point" if layer in POINTS else "polygon"]
 
 
 def facts_of(

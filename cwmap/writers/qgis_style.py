@@ -30,13 +30,23 @@ def qml(
     look: Symbology, geometries: Sequence[Geometry], columns: Sequence[Column],
     fields: Mapping[str, str],
 ) -> str:  # fmt: skip
-    """The style of a layer, with Chinese names for its fields and their values.
+    """The style of a layer as QGIS keeps it in a file: see `style`."""
+    root = ET.Element("qgis", version="3.16.0", styleCategories="Symbology|Fields|Forms")
+    root.extend(style(look, geometries, columns, fields))
+    return _HEAD + ET.tostring(root, encoding="unicode")
+
+
+def style(
+    look: Symbology, geometries: Sequence[Geometry], columns: Sequence[Column],
+    fields: Mapping[str, str],
+) -> ET.Element:  # fmt: skip
+    """The style of a layer, with Chinese names for its fields and their values: what stands in its root.
 
     geometries: the kinds of shapes that the layer holds. QGIS makes a layer of each kind out of a
     mixed one and gives all of them this style; so its rules ask for the kind.
     fields: column name → name of its field in the file (shapefiles shorten them).
     """
-    root = ET.Element("qgis", version="3.16.0", styleCategories="Symbology|Fields|Forms")
+    root = ET.Element("style")
     forms, aliases = ET.SubElement(root, "fieldConfiguration"), ET.SubElement(root, "aliases")
     for at, column in enumerate(columns):
         name = fields[column.name]
@@ -50,7 +60,7 @@ def qml(
         ET.SubElement(root, "layerGeometryType").text = str(GEOMETRIES.index(geometries[0]))
     else:
         root.append(_rules(look, geometries))
-    return _HEAD + ET.tostring(root, encoding="unicode")
+    return root
 
 
 def raster_qml(steps: Sequence[float], colours: Sequence[str]) -> str:

@@ -42,6 +42,7 @@ _DONE = "#8b8f93"  # a task that is dealt with
 # Of a place without a report: a lane as on the base map, a cell left clear.
 _NOTHING = {"lanes": ("#ffffff", "#d8d4c8", 1.0), "cells": ("#ffffff", "#d8d4c8", 0.0)}
 _OPACITY = {"lanes": 0.95, "cells": 0.72}
+_NO_END = 1e9
 _OUTLINE = {"communities": ("#8b8f93", 1.0, True), "areas": ("#0f6e6e", 2.2, False)}
 
 
@@ -119,6 +120,16 @@ class Symbology:
         return np.asarray(frame[column] == next(iter(words), ""), bool)
 
 
+def lasting(look: Symbology, layer: str, groups: tuple[Group, ...]) -> Symbology:
+    """The same for a layer that changes: all classes that may come, and no number too high for the last."""
+    if look.kind == "ranges":
+        *lower, last = look.classes
+        return replace(look, classes=(*lower, replace(last, upper=_NO_END)))
+    every = {"reports": _group_classes(groups), "facilities": _facility_classes()}
+    every |= {name: classes for name, (_, classes) in _NAMED.items()}
+    return replace(look, classes=tuple(every.get(layer, look.classes)))
+
+
 def symbology(layer: str, frame: gpd.GeoDataFrame, groups: tuple[Group, ...]) -> Symbology:
     """How `frame` (columns as in `cwmap.writers.layers`) is coloured; `groups`: of the categories in force."""
     if layer in RATES:
@@ -132,11 +143,7 @@ def symbology(layer: str, frame: gpd.GeoDataFrame, groups: tuple[Group, ...]) ->
         ]
         return _ranges("level_max", frame, bands)
     if layer == "reports":
-        kinds = [
-            Class(g.name, g.colour, _WHITE, g.key, opacity=0.95, mark="circle", size_px=12)
-            for g in groups
-        ]
-        return _values("group", frame["group"], kinds)
+        return _values("group", frame["group"], _group_classes(groups))
     if layer == "facilities":
         key = frame["kind"] + np.where(frame["standard"] == "no", "-no", "")
         return _values("\"kind\" || if(\"standard\"='no', '-no', '')", key, _facility_classes())
@@ -149,6 +156,13 @@ def symbology(layer: str, frame: gpd.GeoDataFrame, groups: tuple[Group, ...]) ->
     colour, width, dashed = _OUTLINE[layer]
     outline = Class("", colour, colour, opacity=0.0, edge_px=width, dashed=dashed)
     return Symbology("one", "", (outline,), np.zeros(len(frame), np.intp))
+
+
+def _group_classes(groups: tuple[Group, ...]) -> list[Class]:
+    return [
+        Class(g.name, g.colour, _WHITE, g.key, opacity=0.95, mark="circle", size_px=12)
+        for g in groups
+    ]
 
 
 def _parts(frame: gpd.GeoDataFrame) -> tuple[str, Mapping[str, str]]:

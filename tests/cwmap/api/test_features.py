@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from lxml import etree
 from starlette.testclient import TestClient
 
 from cwmap import importing
@@ -320,6 +321,27 @@ def test_unknown_parameters_are_refused_everywhere(client: TestClient) -> None:
         assert client.get(f"{ROOT}{path}?f=xml").status_code == 400
         assert client.get(f"{ROOT}{path}?f=json").status_code == 200
     assert client.get(f"{ROOT}/collections?f=html").status_code == 400
+
+
+def test_qgis_gets_all_layers_in_one_file(client: TestClient, town: Town) -> None:
+    """Every class that may come has its colour, whatever is there today."""
+    answer = client.get(f"{ROOT}/qgis.qlr")
+    assert "attachment" in answer.headers["content-disposition"]
+    root = etree.fromstring(answer.content)
+    found = {layer.findtext("layername"): layer for layer in root.iter("maplayer")}
+    assert list(found) == list(LAYERS.values())
+    sources = [layer.get("source") for layer in root.iter("layer-tree-layer")]
+    assert sources == [layer.findtext("datasource") for layer in found.values()]
+    for name, source in zip(LAYERS, sources, strict=True):
+        address = re.fullmatch(r"url='(.+)' typename='(.+)'", str(source))
+        assert address
+        assert client.get(f"{address[1]}/collections/{address[2]}").json()["id"] == name
+        aliases = {a.get("field"): a.get("name") for a in found[LAYERS[name]].iter("alias")}
+        assert aliases == {c.name: c.header for c in layer_columns(town, name)}
+    labels = {str(rule.get("label")) for rule in found["问题"].iter("rule", "category")}
+    assert {group.name for group in town.categories.groups} <= labels
+    uppers = [float(r.get("upper")) for r in found["巷道"].iter("range")]
+    assert max(uppers) >= 1e9
 
 
 def test_people_get_a_page(client: TestClient, town: Town) -> None:

@@ -1,6 +1,6 @@
 """What QGIS itself makes of files and addresses; run by QGIS's own Python, see test_qgis.py.
 
-Reads a JSON list of sources from standard input (`uri`, `provider`: ogr, gdal or OAPIF, `picture`:
+Reads a JSON list of sources from standard input (`uri`, `provider`: ogr, gdal, qlr or OAPIF, `picture`:
 where to draw its layers, {} for their number) and writes what it found as JSON to the file that is
 the only argument: `layers`, and the messages of QGIS's `log`.
 """
@@ -16,6 +16,7 @@ from typing import Any
 from qgis.core import (
     Qgis,
     QgsApplication,
+    QgsLayerDefinition,
     QgsMapLayer,
     QgsMapRendererSequentialJob,
     QgsMapSettings,
@@ -41,6 +42,11 @@ def opened(source: dict[str, Any]) -> Iterator[QgsMapLayer]:
         options = QgsProviderSublayerDetails.LayerOptions(QgsProject.instance().transformContext())
         for sublayer in QgsProviderRegistry.instance().querySublayers(uri, by_shape):
             yield sublayer.toLayer(options)
+    elif provider == "qlr":
+        project = QgsProject.instance()
+        loaded, why = QgsLayerDefinition.loadLayerDefinition(uri, project, project.layerTreeRoot())
+        assert loaded, why
+        yield from project.mapLayers().values()
     elif provider == "gdal":
         yield QgsRasterLayer(uri, Path(uri).stem, provider)
     else:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import geopandas as gpd
 import numpy as np
@@ -202,17 +204,22 @@ def test_qgis_opens_the_heat_in_the_pages_colours(
         assert shown(classed["picture"], colour, 1), colour
 
 
-LIVE = ("reports", "lanes", "facilities", "duties")
-
-
 def test_qgis_loads_the_live_layers(
     town: Town, workspace: Workspace, qgis: Asked, tmp_path: Path
 ) -> None:
+    """All of them by the file that is dropped onto its map, in the pages' colours."""
+    file = tmp_path / "cwmap.qlr"
     with serving(Path(workspace.folder), tmp_path) as dashboard:
-        address = f"url='{dashboard.url}/cwmap/ogc' typename="
-        found = qgis([{"uri": f"{address}'{layer}'", "provider": "OAPIF"} for layer in LIVE])
-    for layer, one in zip(LIVE, found, strict=True):
-        frame = layer_frame(town, workspace, layer, Filter())
-        assert one["crs"] in ("EPSG:4326", "OGC:CRS84")
-        assert set(frame.columns) - {"geometry"} <= set(one["aliases"])
+        with urlopen(f"{dashboard.url}/cwmap/ogc/qgis.qlr") as answer:
+            file.write_bytes(answer.read())
+        found = {one["name"]: one for one in qgis([{"uri": str(file), "provider": "qlr"}])}
+    assert set(found) == set(LAYERS.values())
+    for layer, title in LAYERS.items():
+        one, frame = found[title], layer_frame(town, workspace, layer, Filter())
         assert (layer, one["features"]) == (layer, len(frame))
+        names = {c.name: c.header for c in layer_columns(town, layer)}
+        assert {k: v for k, v in one["aliases"].items() if v} == names
+        if layer in ("lanes", "cells", "facilities", "duties"):
+            placed = frame[frame.geometry.notna()]
+            wanted = Counter(colour.lower() for colour in page_colours(town, layer, placed))
+            assert Counter(filter(None, one["colours"].values())) == wanted, layer
