@@ -16,6 +16,7 @@ from cwmap.gaps.facilities import Facility, Norm, Norms
 from cwmap.gaps.homes import Homes, homes
 from cwmap.gaps.walks import Bools, Floats, Shapes, Walks, metric, walks
 from cwmap.town import Town
+from geo import service
 from geo.walking import ROUNDING, Places
 
 _DOOR_M = 20.0  # a facility that is a polygon can be entered here and there along its edge
@@ -147,7 +148,7 @@ def service_areas(town: Town, norms: Norms, facility: Facility, norm: Norm) -> d
         areas = {}
         for standard in (True, False):
             chosen = np.flatnonzero(usable & (good == standard))
-            whole = shapely.union_all(ways.areas(there.entrances[chosen], norm.limit))
+            whole = service.together(ways.areas(there.entrances[chosen], norm.limit))
             areas[standard] = np.asarray(shapely.get_parts(whole), object)
         return areas
 

@@ -135,7 +135,7 @@ def assert_like_shapely(index, polygons, x, y):
     return len(point)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(towns())
 def test_finds_what_shapely_finds(town):
     polygons, cell_m, rng = town

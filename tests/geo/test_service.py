@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import shapely
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from geo.network import Network
-from geo.service import service_areas, service_lines
+from geo.service import service_areas, service_lines, together
 from geo.walking import nearest, pairs, snap
 
 
@@ -20,8 +20,9 @@ def town(rng):
     return network
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32))
+@example(seed=6358)  # a union of areas along the same ways lost a part of one
 def test_areas_hold_exactly_what_is_within_reach(seed):
     rng = np.random.default_rng(seed)
     network = town(rng)
@@ -47,9 +48,9 @@ def test_areas_hold_exactly_what_is_within_reach(seed):
     assert held[clear & (cost <= limit)].all()
     # What else they hold is beside a reachable lane, no further off than the buffer.
     assert (shapely.distance(spot[:, None], lines[None])[held] <= buffer_m + 1e-6).all()
-    together = shapely.union_all(areas)
+    whole = together(areas)
     answer = nearest(network, places, facilities, limit * (1 - 1e-6))
-    assert shapely.covers(together, spot[np.isfinite(answer.cost)]).all()
+    assert shapely.covers(whole, spot[np.isfinite(answer.cost)]).all()
 
 
 def test_areas_follow_the_network_and_stop_at_the_exact_place():

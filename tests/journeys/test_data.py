@@ -264,7 +264,7 @@ def test_a_file_for_other_programs(served: Served, new_screen: OpenScreen, tmp_p
     assert page.locator(".st-key-out-crs-raster input").input_value() == "本镇投影坐标（米）"
     with zipfile.ZipFile(made(screen, tmp_path)) as archive:
         assert {Path(name).suffix for name in archive.namelist()} == {".tif", ".qml", ".xml"}
-        assert sum("_分级" in name for name in archive.namelist()) == 2
+        assert sum("_分级" in name for name in archive.namelist()) == 3
 
 
 def test_everything_in_one_file(served: Served, new_screen: OpenScreen, tmp_path: Path) -> None:

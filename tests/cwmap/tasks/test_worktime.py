@@ -106,7 +106,7 @@ def works(minute: np.datetime64) -> bool:
     )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(START, st.integers(1, 20 * 60))
 def test_as_counted_minute_by_minute(start, minutes: int) -> None:
     begin = np.datetime64(start.replace(second=0, microsecond=0), "m")
@@ -120,7 +120,7 @@ def test_as_counted_minute_by_minute(start, minutes: int) -> None:
     assert elapsed[0] == pytest.approx(minutes / 60)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(START, min_size=2, max_size=20), st.floats(0.01, 200), st.integers(1, 40))
 def test_monotone_and_there_and_back(starts, hours: float, days: int) -> None:
     begin = np.sort(np.array(starts, "M8[us]"))
