@@ -37,7 +37,7 @@ from cwmap.ui.scene import scene_script
 
 KEEP_FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 KEEP_NOT = {"Cache-Control": "no-store"}
-_WARM_AFTER_S = 5.0  # the first visitor's page comes first
+_WARM_AFTER_S = 20.0  # the first visitors come first
 PHOTO_TYPES = {".jpg", ".jpeg", ".png", ".webp"}
 
 

@@ -13,7 +13,7 @@ from cwmap.drawing.frame import Bounds
 from cwmap.drawing.page import Page
 from cwmap.errors import CwmapError
 from cwmap.town import Town
-from cwmap.ui import printed
+from cwmap.ui import frame, printed
 from cwmap.ui.shown import Shown
 from geo.coordinates import from_wgs84
 
@@ -58,7 +58,7 @@ def _offered(town: Town, make: Callable[[Bounds | None], Page], seen: Bounds | N
         page = make(bounds)
         st.image(picture.preview(page, _PREVIEW_PPI), width="stretch")
     except CwmapError as error:
-        st.error(str(error))
+        st.error(frame.plain(str(error)))
         return
     mark = "_示例" if town.settings.synthetic else ""
     with st.container(horizontal=True):

@@ -105,7 +105,7 @@ def left(rows: pd.DataFrame, question: Filter) -> pd.DataFrame:
     return rows[keep]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(filters())
 def test_every_figure_of_every_filter(
     demo_town: Town, rows: pd.DataFrame, numbers: dict[str, Any]

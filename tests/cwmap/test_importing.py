@@ -173,7 +173,7 @@ ROWS = st.lists(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=5, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(deadline=None, max_examples=3, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(ROWS, st.randoms())
 def test_the_order_of_rows_does_not_matter_and_twice_is_once(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Any], chance: random.Random

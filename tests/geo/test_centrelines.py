@@ -11,7 +11,7 @@ from geo.network import Network
 from geo.walking import pairs, snap
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 2**32), width=st.sampled_from([1.5, 4.0, 12.0]))
 def test_walking_along_centre_lines_is_nearly_as_far_as_along_the_lanes(seed, width):
     rng = np.random.default_rng(seed)

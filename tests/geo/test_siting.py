@@ -37,7 +37,7 @@ instances = {
 }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(**instances, sites=st.integers(0, 9), seconds=st.sampled_from([20.0, 0.0]))
 def test_maximal_covering_is_the_best_of_all_choices(
     seed, rows, columns, whole, standing, sites, seconds
@@ -72,7 +72,7 @@ def test_maximal_covering_is_the_best_of_all_choices(
     assert (np.diff(plan.gain) <= 1e-9 * plan.total).all()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(**instances, seconds=st.sampled_from([20.0, 0.0]))
 def test_set_covering_is_the_smallest_of_all_choices(seed, rows, columns, whole, standing, seconds):
     covers, weight = town(seed, rows, columns, whole)

@@ -205,7 +205,7 @@ def _made(
 def _save_map(town: Town) -> None:
     st.html(
         '<h3 class="cw-h">在 QGIS 里实时看</h3><p class="cw-hint">'
-        '<a href="cwmap/ogc/qgis.qlr" download>下载图层定义 cwmap.qlr</a>，拖进 QGIS，全部图层带颜色加好，'
+        '<a href="cwmap/ogc/qgis.qlr" download>下载图层定义文件</a>，拖进 QGIS，全部图层带颜色加好，'
         '数据更新后刷新即是最新；<a href="cwmap/ogc?f=html" target="_blank">接口说明</a></p>'
         '<h3 class="cw-h">把当前地图存成一个网页</h3>'
     )

@@ -146,7 +146,7 @@ def _joined(parts: st.SearchStrategy[Asked]) -> st.SearchStrategy[Asked]:
 def test_conditions_mean_what_they_mean_in_sql(exported: Exported) -> None:
     one = st.one_of([predicates(exported, column) for column in exported.columns])
 
-    @settings(max_examples=250, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(st.recursive(one, _joined, max_leaves=6))
     def agree(asked: Asked) -> None:
         exported.both_find(asked)

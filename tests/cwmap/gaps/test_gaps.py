@@ -184,7 +184,7 @@ def test_priority_by_hand(demo_town: Town, norms: Norms) -> None:
     np.testing.assert_allclose(frame["demand_ratio"], rate / mean)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=12)
 @given(
     st.lists(st.tuples(st.floats(0, 1e4), st.floats(0, 50)), min_size=2, max_size=6),
     st.floats(0, 1), st.floats(0, 0.5),

@@ -104,7 +104,7 @@ def slow(town: Town, events: pd.DataFrame, start: date, end: date) -> dict[str, 
     }
 
 
-@settings(deadline=None, max_examples=4, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=3, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 199), st.integers(0, 60))
 def test_as_defined(busy: tuple[Town, pd.DataFrame], begin: int, days: int) -> None:
     town, events = busy

@@ -107,12 +107,12 @@ def test_nothing_is_claimed_where_nothing_is_planted(
 ) -> None:
     """As skewed as the demo, but shuffled: a false discovery in at most 5 % of the towns."""
     confirmed, normal = [], []
-    for seed in range(16):
+    for seed in range(10):
         units = hotspots(scattered(demo_town, seed), EVER).units
         confirmed.append((units["gi_q_permuted"] <= 0.05).any())
         normal.append((units["gi_q"] <= 0.05).any())
-    assert sum(confirmed) <= 3  # more than 3 of 16 at 5 %: 1 in 100
-    assert sum(normal) >= 8  # why the normal approximation is not enough
+    assert sum(confirmed) <= 2  # more than 2 of 10 at 5 %: 1 in 100
+    assert sum(normal) >= 5  # why the normal approximation is not enough
 
 
 def test_the_planted_cluster_is_found(demo_town: Town, demo_rows: DemoTown) -> None:
