@@ -64,7 +64,12 @@ def test_a_map_is_kept_as_it_is_looked_at(served: Served, new_screen: OpenScreen
     ask(screen)
     seen = kept(page, "svg")[1]
     assert "集贸市场：谁有服务" in words(seen)
+    shown = page.locator(f"{DIALOG} img").get_attribute("src")
     page.locator(DIALOG).get_by_role("radio", name="全镇").click()
+    page.wait_for_function(
+        "([q, src]) => { const i = document.querySelector(q); return i && i.src && !i.src.endsWith(src); }",
+        arg=[f"{DIALOG} img", shown],
+    )
     screen.settled()
     whole = kept(page, "svg")[1]
     assert whole != seen

@@ -18,12 +18,14 @@ Box = dict[str, float]
 def panels(screen: Screen, names: tuple[str, ...] = PANELS) -> dict[str, Box]:
     """Where our panels, and the buttons of the map, lie on the page, in CSS pixels."""
     screen.page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
-    boxes: dict[str, Any] = screen.page.evaluate(  # all of one moment: a chart may still grow
-        """names => Object.fromEntries(names.map(name => {
-        const box = document.querySelector(`.st-key-cw-${name}`)?.getBoundingClientRect();
-        return [name, box && { x: box.x, y: box.y, width: box.width, height: box.height }]; }))""",
-        list(names),
+    found = screen.page.wait_for_function(  # all of one moment: a chart may still grow
+        """names => { const boxes = names.map(name => [name,
+          document.querySelector(`.st-key-cw-${name}`)?.getBoundingClientRect()]);
+        return boxes.every(([, box]) => box) && Object.fromEntries(boxes.map(([name, b]) =>
+          [name, { x: b.x, y: b.y, width: b.width, height: b.height }])); }""",
+        arg=list(names),
     )
+    boxes: dict[str, Any] = found.json_value()
     boxes["buttons"] = screen.map.locator(".cw-bar").bounding_box()
     assert all(boxes.values()), boxes
     return boxes
