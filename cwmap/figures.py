@@ -218,13 +218,13 @@ def heat(
     town: Town, question: Filter, bandwidth_m: float | None = None, kernel: Kernel = "quartic"
 ) -> npt.NDArray[np.float32]:
     """Kernel density of a view: (rows, columns) of reports per hectare, north on top."""
+    width_m = bandwidth_m or bandwidths_m(town)[2]
     return town.kept(
-        ("heat", question, bandwidth_m, kernel),
+        ("heat", question, width_m, kernel),
         lambda: town.heat_grid.density(
-            None if question.is_open else town.selected(town.view(question)),
-            bandwidth_m or bandwidths_m(town)[2], kernel,
+            None if question.is_open else town.selected(town.view(question)), width_m, kernel
         ),
-    )  # fmt: skip
+    )
 
 
 def place_name(town: Town, layer: str, place_id: str) -> str:

@@ -16,9 +16,7 @@ from cwmap.gaps import facilities
 from cwmap.store import Workspace
 from cwmap.tasks import indicators, routing, steps, tasks
 from cwmap.town import Town
-from cwmap.trends.spots import Spots, spots
-
-_DUTIES = ["lane", "role", "person", "until"]
+from cwmap.trends.spots import Spots, kept_spots
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +56,7 @@ class Basis:
     @cached_property
     def spots(self) -> Spots:
         """Hot spots of the filter, as the page tells them."""
-        return spots(self.town, self.question, duties=self.workspace.read("duties", _DUTIES))
+        return kept_spots(self.town, self.workspace, self.question)
 
     @cached_property
     def counted(self) -> tasks.Counts:

@@ -36,7 +36,7 @@ from cwmap.trends.spots import Spots
 UNSEEN, UNSEEN_WORDS = "#dfe3e4", "本周没有检查"
 _SCORE_WORDS = ("低于 70", "70–80", "80–85", "85–90", "90 以上")
 _MARK = "#5c0f1f"
-_EDGE = 0.4
+LANE_EDGE_MM = 0.4
 """Of lanes, mm: on an A4 page a lane of 4 m is a tenth of a millimetre."""
 
 
@@ -83,7 +83,9 @@ def lane_map(town: Town, question: Filter, drawn: date, numbered: Sequence[str] 
     words = class_words(steps) if steps else [""] * len(RAMPS["light"])
     code = np.array([-1 if c == "-" else int(c) for c in classes(rates, steps)], int)
     shapes, index = metric(town, "lanes"), town.layers["lanes"].index
-    fills = [Fill(c, shapes[code == k], words[k], _EDGE) for k, c in enumerate(RAMPS["light"])]
+    fills = [
+        Fill(c, shapes[code == k], words[k], LANE_EDGE_MM) for k, c in enumerate(RAMPS["light"])
+    ]
     marks = [
         _mark(shapes[at], str(place))
         for place, at in enumerate(index.get_indexer(list(numbered)).tolist(), 1)
@@ -135,7 +137,7 @@ def _classed(
     """Lanes by class, a fill a class; −1: not filled."""
     shapes = metric(town, "lanes")
     return tuple(
-        Fill(colour, shapes[code == k], word, 0.0 if colour == UNSEEN else _EDGE)
+        Fill(colour, shapes[code == k], word, 0.0 if colour == UNSEEN else LANE_EDGE_MM)
         for k, (colour, word) in enumerate(zip(colours, words, strict=True))
     )
 

@@ -106,10 +106,16 @@ def proposal(
 def place(
     town: Town, norms: Norms, facility: Facility, norm: Norm, pins: list[tuple[float, float]]
 ) -> Placed:
-    """What facilities at these places (longitude, latitude) would change."""
-    lon, lat = np.array(pins, float).reshape(-1, 2).T
-    x, y = from_wgs84(lon, lat, town.settings.crs)
-    return _placed(town, norms, facility, norm, pd.DataFrame({"x": x, "y": y, "source": "pin"}))
+    """What facilities at these places (longitude, latitude) would change; kept."""
+
+    def make() -> Placed:
+        lon, lat = np.array(pins, float).reshape(-1, 2).T
+        x, y = from_wgs84(lon, lat, town.settings.crs)
+        at = pd.DataFrame({"x": x, "y": y, "source": "pin"})
+        return _placed(town, norms, facility, norm, at)
+
+    key = ("placed", norms.version, norms.walk, facility.kind, norm.key, tuple(pins))
+    return town.kept(key, make)
 
 
 def shares_after(

@@ -6,8 +6,6 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
-import pandas as pd
-
 from cwmap import photos
 from cwmap.assessment import scoring, visits
 from cwmap.filters import Filter
@@ -18,7 +16,7 @@ from cwmap.norms import split_words
 from cwmap.store import Workspace, column
 from cwmap.tasks import routing, steps
 from cwmap.town import Town
-from cwmap.trends.spots import Spots, spots
+from cwmap.trends.spots import Spots, kept_spots
 
 
 class Desk:
@@ -36,12 +34,7 @@ class Desk:
 
     def spots(self, question: Filter) -> Spots:
         """Hot spots of a filter, the usual way, with those in charge of their lanes."""
-        key = ("meeting spots", question)
-        return self.town.kept(key, lambda: spots(self.town, question, duties=self._duties))
-
-    @cached_property
-    def _duties(self) -> pd.DataFrame:
-        return self.workspace.read("duties", ["lane", "role", "person", "until"])
+        return kept_spots(self.town, self.workspace, question)
 
     @cached_property
     def repaired(self) -> tuple[dict[str, Any], ...]:

@@ -14,6 +14,7 @@ import scipy.stats
 
 from cwmap import figures
 from cwmap.filters import Filter
+from cwmap.store import Workspace
 from cwmap.tables import ROLE
 from cwmap.town import Town
 from cwmap.trends.hotspots import (
@@ -33,6 +34,7 @@ TREND_WEEKS, LEAST_WEEKS = 26, 8
 CHANCE = 0.05
 _MAIN_LANES, _MAIN_SHARE, _CATEGORIES = 3, 0.15, 3
 _STUMP = 15  # days
+_DUTIES = ["lane", "role", "person", "until"]
 _FIRST_ROLES = ("grid_officer", "cleaner", "secretary", "leader", "unit")
 
 Ints = npt.NDArray[np.int64]
@@ -102,6 +104,15 @@ class _Scan:
     by_month: Ints
     all_by_month: Ints
     by_week: Ints
+
+
+def kept_spots(town: Town, workspace: Workspace, question: Filter, method: Method = USUAL) -> Spots:
+    """The hot spots of a filter with those in charge of their lanes; kept with the town."""
+
+    def make() -> Spots:
+        return spots(town, question, method, workspace.read("duties", _DUTIES))
+
+    return town.kept(("spots", question, method), make)
 
 
 def spots(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from cwmap import figures
@@ -24,10 +23,15 @@ def shown(town: Town, question: Filter, look: Look) -> Shown:
     painted, said = paint_state(town, question, look), filter_caption(town, question)
     if look.surface == "none":
         return Shown("问题点位" if "reports" in look.show else "底图", painted, None, said)
-    steps, note = _scale(town, question, look)
+    # A density is not waited for here: whoever says its classes knows it anyway.
+    steps = [] if look.surface == "heat" else painted[look.surface]["steps"]
+    return Shown(TITLES[look.surface], painted, key(look, steps), said, _note(town, look))
+
+
+def key(look: Look, steps: list[float]) -> Key:
+    """What the colours of a surface mean."""
     words = [f"不到 {steps[0]:g}", *(f"{step:g}" for step in steps)] if steps else []
-    key = Key.of(f"{TITLES[look.surface]}（{UNITS[look.surface]}）", RAMPS, words)
-    return Shown(TITLES[look.surface], painted, key, said, note)
+    return Key.of(f"{TITLES[look.surface]}（{UNITS[look.surface]}）", RAMPS, words)
 
 
 def draw(town: Town) -> None:
@@ -61,10 +65,9 @@ def swatches(town: Town, question: Filter, look: Look) -> str:
     """The legend of a surface as HTML: its unit, its classes, and how it was made."""
     if look.surface == "none":
         return ""
-    steps, note = _scale(town, question, look)
-    counted = _counted(town, question, look)
+    steps, counted = _counted(town, question, look)
     start, end = question.start or town.first_day, question.end or town.as_of
-    note = f"{note}；{start} 至 {end} 计入 {counted:,} 件"
+    note = f"{_note(town, look)}；{start} 至 {end} 计入 {counted:,} 件"
     title = f"<b>{TITLES[look.surface]}</b>"
     if not steps:
         return f'<div class="cw-legend">{title}<p>所选条件下没有可定位的问题</p></div>'
@@ -74,26 +77,22 @@ def swatches(town: Town, question: Filter, look: Look) -> str:
     )
 
 
-def _scale(town: Town, question: Filter, look: Look) -> tuple[list[float], str]:
-    """Steps of the colours of a surface, and how its numbers are made."""
+def _note(town: Town, look: Look) -> str:
+    """How the numbers of a surface are made."""
+    if look.surface == "heat":
+        width = look.bandwidth_m or figures.bandwidths_m(town)[2]
+        return f"核密度：四次核，带宽 {width} 米，栅格 {town.heat_grid.pixel_m:.0f} 米"
+    return "每百米巷道的问题数" if look.surface == "lanes" else "每公顷网格的问题数"
+
+
+def _counted(town: Town, question: Filter, look: Look) -> tuple[list[float], int]:
+    """Steps of the colours of a surface, and how many reports it counts."""
     if look.surface == "heat":
         density = figures.heat(town, question, look.bandwidth_m)
-        width = look.bandwidth_m or figures.bandwidths_m(town)[2]
-        kernel = f"核密度：四次核，带宽 {width} 米，栅格 {town.heat_grid.pixel_m:.0f} 米"
-        return even_breaks(float(np.max(density, initial=0.0))), kernel
-    note = "每百米巷道的问题数" if look.surface == "lanes" else "每公顷网格的问题数"
-    return place_values(_table(town, question, look), look.surface)["steps"], note
-
-
-def _counted(town: Town, question: Filter, look: Look) -> int:
-    """Reports that a surface counts."""
-    if look.surface == "heat":
-        return int(np.isfinite(town.reports.x[town.selected(town.view(question))]).sum())
-    return int(_table(town, question, look)["reports"].sum())
-
-
-def _table(town: Town, question: Filter, look: Look) -> pd.DataFrame:
-    return (figures.lanes if look.surface == "lanes" else figures.cells)(town, question)
+        placed = np.isfinite(town.reports.x[town.selected(town.view(question))])
+        return even_breaks(float(np.max(density, initial=0.0))), int(placed.sum())
+    table = (figures.lanes if look.surface == "lanes" else figures.cells)(town, question)
+    return place_values(table, look.surface)["steps"], int(table["reports"].sum())
 
 
 def ramp(steps: list[float]) -> str:

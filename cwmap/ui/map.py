@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 import folium
 import numpy as np
@@ -29,7 +29,6 @@ from cwmap.colours import (
     TREND_COLOURS,
     breaks,
     classes,
-    even_breaks,
     heat_png,
 )
 from cwmap.filters import Filter
@@ -42,7 +41,7 @@ from cwmap.ui import keeping, state
 from cwmap.ui.assets import asset_url, localize
 from cwmap.ui.look import Look
 from cwmap.ui.scene import scene_script
-from cwmap.ui.shown import Shown, State
+from cwmap.ui.shown import Shown, State, heat_of
 from cwmap.writers.symbology import RATES
 
 HEIGHT_PX = 720
@@ -251,10 +250,7 @@ def unserved(town: Town, painted: State, theme: str) -> State:
     """
     heat = painted["heat"]
     if heat:
-        words = dict(parse_qsl(heat["query"]))
-        density = figures.heat(town, Filter.from_query(words), float(words["bandwidth"]))
-        steps = even_breaks(float(density.max(initial=0.0)))
-        image = base64.b64encode(heat_png(density, steps, theme)).decode()
+        image = base64.b64encode(heat_png(*heat_of(town, heat), theme)).decode()
         heat = heat | {"data": f"data:image/png;base64,{image}"}
     return painted | {"heat": heat, "reports": None}
 

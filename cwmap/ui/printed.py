@@ -15,8 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from cwmap import figures
-from cwmap.colours import even_breaks
 from cwmap.drawing import themes
 from cwmap.drawing.frame import Bounds
 from cwmap.drawing.ground import metric
@@ -26,10 +24,9 @@ from cwmap.drawing.sheet import Dots, Fill, Heat, Line, Mark, Sheet
 from cwmap.filters import Filter
 from cwmap.town import Town
 from cwmap.ui.scene import FACILITY_ICONS
-from cwmap.ui.shown import Shown, State
+from cwmap.ui.shown import Shown, State, heat_of
 from geo.coordinates import from_wgs84
 
-LANE_EDGE_MM = 0.4
 _CHOSEN_MM, _ROUTE_MM, _STRETCH_MM, _ZONE_MM = 0.9, 0.7, 0.9, 0.5
 _DOT_MM, _REPORT_MM, _MARK_MM = 1.2, 1.3, 3.6
 _SOFT, _GREY, _BIN = "#8b8f93", "#9aa0a3", "#1b7f4b"
@@ -68,7 +65,7 @@ def _places(town: Town, painted: State) -> Iterator[Fill]:
         for code, colour in enumerate(colours):
             mine = shapes[codes == code]
             if layer == "lanes":
-                yield Fill(colour, mine, edge_mm=LANE_EDGE_MM)
+                yield Fill(colour, mine, edge_mm=themes.LANE_EDGE_MM)
             else:
                 yield Fill(colour, mine, opacity=values["opacity"], line="#ffffff")
 
@@ -76,9 +73,8 @@ def _places(town: Town, painted: State) -> Iterator[Fill]:
 def _heat(town: Town, painted: State) -> Heat | None:
     if not painted["heat"]:
         return None
-    words = dict(parse_qsl(painted["heat"]["query"]))
-    density = figures.heat(town, Filter.from_query(words), float(words["bandwidth"]))
-    return Heat(density, tuple(even_breaks(float(density.max(initial=0.0)))))
+    density, steps = heat_of(town, painted["heat"])
+    return Heat(density, tuple(steps))
 
 
 def _zones(town: Town, painted: State) -> Iterator[Fill]:

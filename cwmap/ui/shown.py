@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
+
+import numpy as np
+import numpy.typing as npt
+
+from cwmap import figures
+from cwmap.colours import even_breaks
+from cwmap.filters import Filter
+from cwmap.town import Town
 
 State = dict[str, Any]
 """As `CWMap.paint` of static/map.js takes it."""
@@ -37,6 +46,13 @@ class Shown:
     key: Key | None
     said: str = ""
     note: str = ""
+
+
+def heat_of(town: Town, heat: Mapping[str, Any]) -> tuple[npt.NDArray[np.float32], list[float]]:
+    """The density of the heat in a state, in reports per hectare, and the steps of its colours."""
+    words = dict(parse_qsl(heat["query"]))
+    density = figures.heat(town, Filter.from_query(words), float(words["bandwidth"]))
+    return density, even_breaks(float(density.max(initial=0.0)))
 
 
 def _ordered(ramp: Mapping[str, str] | Sequence[str]) -> list[str]:

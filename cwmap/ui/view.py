@@ -19,6 +19,6 @@ class View:
 
     shown: Shown
     panel: Callable[[], object]
-    legend: Callable[[], None]
+    legend: Callable[[], None] = _nothing
     picked: Callable[[str, str], None] = state.pick
     over: Callable[[], None] = _nothing

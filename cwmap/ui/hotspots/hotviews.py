@@ -49,7 +49,7 @@ def view(town: Town) -> View:
         return _VIEWS[choices().view](town)
     except CwmapError as error:
         said = f'<p class="cw-empty">{escape(str(error))}</p>'
-        return View(_bare(), lambda: st.html(said), _nothing)
+        return View(_bare(), lambda: st.html(said))
 
 
 def _shown(town: Town) -> Shown:
@@ -58,10 +58,6 @@ def _shown(town: Town) -> Shown:
 
 def _bare() -> Shown:
     return Shown("热点", town_map.bare_state(state.look()), None)
-
-
-def _nothing() -> None:
-    pass
 
 
 def _now(town: Town) -> View:
@@ -97,7 +93,7 @@ def _pair(town: Town) -> View:
     except CwmapError as error:
         problem = str(error)
     if found is None:
-        return View(_bare(), lambda: pairing.panel(town, None, problem), _nothing)
+        return View(_bare(), lambda: pairing.panel(town, None, problem))
     return View(
         _shown(town), lambda: pairing.panel(town, found), lambda: pairing.legend(found),
         lambda _layer, place: pairing.picked(found, place),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
 import streamlit as st
 
@@ -13,7 +12,7 @@ from cwmap.colours import SPOT_COLOURS
 from cwmap.filters import Filter
 from cwmap.town import Town
 from cwmap.trends.hotspots import Hotspots, Method
-from cwmap.trends.spots import Spot, Spots, spots
+from cwmap.trends.spots import Spot, Spots, kept_spots
 from cwmap.ui import frame, state
 from cwmap.ui.hotspots.choices import NEIGHBOURHOODS, UNITS, choices, choose, decide
 from cwmap.ui.look import Look
@@ -24,14 +23,8 @@ MOST = 12
 
 
 def answer(town: Town, question: Filter, method: Method) -> Spots:
-    """The hot spots of a filter; asked once for a filter and a method."""
-    return town.kept(
-        ("spots", question, method), lambda: spots(town, question, method, _duties())
-    )  # fmt: skip
-
-
-def _duties() -> Any:
-    return server.open_keeper().workspace.read("duties", ["lane", "role", "person", "until"])
+    """The hot spots of a filter, as this server's workspace has them."""
+    return kept_spots(town, server.open_keeper().workspace, question, method)
 
 
 def chosen(found: Spots) -> Spot | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import geopandas as gpd
@@ -19,10 +20,10 @@ from cwmap.ui import map as town_map
 from cwmap.ui.assessment import scoremap
 from cwmap.ui.duties import dutymap
 from cwmap.ui.gaps import gapmap
-from cwmap.ui.hotspots import hotviews, spotlist
+from cwmap.ui.hotspots import hotviews
 from cwmap.ui.hotspots.choices import Choices
 from cwmap.ui.look import Look
-from cwmap.ui.shown import Key, Shown, State
+from cwmap.ui.shown import Key, Shown, State, heat_of
 from cwmap.ui.tasks import tasklist
 
 Legend = dict[str, Any]
@@ -79,14 +80,15 @@ def _chosen(told: Told, painted: State) -> Any:
 
 
 def _town(desk: Desk, told: Told, look: Look) -> Shown:
-    return legend.shown(desk.town, told.question, look)
+    found = legend.shown(desk.town, told.question, look)
+    if not found.state["heat"]:
+        return found
+    _, steps = heat_of(desk.town, found.state["heat"])
+    return replace(found, key=legend.key(look, steps))
 
 
 def _hotspots(desk: Desk, told: Told, look: Look) -> Shown:
-    now = Choices.from_query(told.look)
-    if now == Choices():  # as told in words: asked once for both
-        return spotlist.shown(desk.town, desk.spots(told.question), look, None)
-    return hotviews.shown(desk.town, told.question, now, look)
+    return hotviews.shown(desk.town, told.question, Choices.from_query(told.look), look)
 
 
 def _scores(desk: Desk, told: Told, look: Look) -> Shown:
